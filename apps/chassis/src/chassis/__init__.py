@@ -1,0 +1,1 @@
+"""What every service shares: mechanism only. Nothing here knows what the services sell."""

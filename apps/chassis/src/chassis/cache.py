@@ -1,0 +1,79 @@
+"""
+Redis as an accelerator that may vanish at any moment: each use names what happens without it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import redis
+
+T = TypeVar("T")
+PAUSE_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class SoftRedis:
+    """
+    Calls that fail give the fallback. After a failure nobody asks for a second, so that a dead
+    Redis costs one time-out a second and process, not one a request.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.Redis.from_url(
+            url,
+            socket_timeout=0.25,
+            socket_connect_timeout=0.25,
+            retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1),
+            health_check_interval=0,
+        ) if url else None  # fmt: skip
+        self._paused_until = 0.0
+
+    def call(self, use: Callable[["redis.Redis"], T], fallback: T) -> T:
+        if self._client is None or time.monotonic() < self._paused_until:
+            return fallback
+        try:
+            return use(self._client)
+        except redis.RedisError as error:
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            _log.warning("redis is passed over: %s", error)
+            return fallback
+
+    def ping(self) -> None:
+        if self._client is not None:
+            self._client.ping()
+
+
+class Throttle:
+    """
+    At most `limit` events a window and key, counted in Redis; without Redis each process counts
+    for itself, which is laxer but never open.
+    """
+
+    def __init__(self, soft_redis: SoftRedis) -> None:
+        self._redis = soft_redis
+        self._local: dict[tuple[str, int], int] = {}
+        self._lock = threading.Lock()
+
+    def wait_seconds(self, key: str, *, limit: int, window_seconds: int, now: float) -> int:
+        """Count one event; 0 when it is allowed, else the seconds until the window ends."""
+        window = int(now // window_seconds)
+        counted = self._redis.call(
+            lambda client: _count(client, f"throttle:{key}:{window}", window_seconds), 0
+        ) or self._count_here(key, window)
+        return 0 if counted <= limit else int((window + 1) * window_seconds - now) + 1
+
+    def _count_here(self, key: str, window: int) -> int:
+        with self._lock:
+            if len(self._local) > 10_000:
+                self._local.clear()
+            self._local[key, window] = self._local.get((key, window), 0) + 1
+            return self._local[key, window]
+
+
+def _count(client: Any, key: str, window_seconds: int) -> int:
+    with client.pipeline(transaction=False) as pipe:
+        counted, _ = pipe.incr(key).expire(key, window_seconds).execute()
+    return int(counted)

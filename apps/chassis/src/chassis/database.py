@@ -1,0 +1,101 @@
+"""
+One database a service: the session, a transaction that is visible where it is used, and
+migrations that run from the service's own folder.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate, upgrade
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, MetaData
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, scoped_session
+from sqlalchemy.types import TypeDecorator
+
+from chassis.settings import ServiceSettings
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time with a zone; a naive one is a mistake and is refused before it is stored."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is not None and value.tzinfo is None:
+            raise ValueError("A time without a zone cannot be stored.")
+        return value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+
+def new_database() -> SQLAlchemy:
+    """Each service has metadata of its own, so that several can live in one test process."""
+    base = type(
+        "ServiceModel", (DeclarativeBase,), {"metadata": MetaData(naming_convention=NAMING)}
+    )
+    return SQLAlchemy(model_class=base, session_options={"expire_on_commit": False})
+
+
+@contextmanager
+def transaction(db: SQLAlchemy) -> Iterator[scoped_session[Any]]:
+    """Commit when the block ends, roll back and re-raise when it fails."""
+    try:
+        yield db.session
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
+
+
+def register_database(app: Flask, db: SQLAlchemy, settings: ServiceSettings) -> None:
+    app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.name, settings)
+    db.init_app(app)
+    Migrate(app, db, directory=str(Path(app.root_path) / "migrations"), compare_type=True)
+
+
+def driver_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def engine_options(name: str, settings: ServiceSettings) -> dict[str, Any]:
+    """
+    Nothing waits for ever: 3 s for a connection or a lock, the settings' bound for a statement.
+    """
+    limits = {
+        "statement_timeout": settings.database_statement_timeout_ms,
+        "lock_timeout": 3_000,
+        "idle_in_transaction_session_timeout": 15_000,
+        "timezone": "UTC",
+    }
+    return {
+        "pool_size": settings.database_pool_size,
+        "max_overflow": 2,
+        "pool_timeout": 3,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "connect_timeout": 3,
+            "application_name": f"railgate-{name}",
+            "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
+        },
+    }
+
+
+def migrate(app: Flask) -> None:
+    with app.app_context():
+        upgrade()

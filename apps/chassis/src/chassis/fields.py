@@ -1,0 +1,29 @@
+"""Fields for requests that refuse what no database can store or no person can mean."""
+
+import unicodedata
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+
+def _refuse_control_characters(text: str) -> None:
+    """PostgreSQL stores no NUL, and no name has a use for the others (categories Cc, Cs)."""
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise ValidationError("Control characters are not allowed.")
+
+
+class Text(fields.String):
+    """A line of text, trimmed, of `length_min` to `length_max` characters."""
+
+    def __init__(self, *, length_max: int, length_min: int = 1, **kwargs: Any) -> None:
+        extra = kwargs.pop("validate", [])
+        rules = [
+            validate.Length(min=length_min, max=length_max),
+            _refuse_control_characters,
+            *(extra if isinstance(extra, list) else [extra]),
+        ]
+        super().__init__(validate=rules, **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        return text.strip() if isinstance(text, str) else text
