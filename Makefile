@@ -1,0 +1,88 @@
+# Railgate on one machine. `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+APPS := $(patsubst %/pyproject.toml,%,$(wildcard apps/*/pyproject.toml))
+# The tests to run and options for them: make test T=apps/order/tests
+T ?=
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PYTHON=python3.12 chooses the Python, RAILGATE_PORT=9080 the first port of make run."
+
+##@ Run
+.PHONY: run reset demo audit status
+run: $(STAMPS)/runtime ## Start everything on this machine; Ctrl-C stops it
+	@$(BIN)/railgate run
+
+demo: $(STAMPS)/runtime ## Buy two tickets with curl, beside a running `make run`
+	@RAILGATE=$(BIN)/railgate sh ci/demo.sh
+
+audit: $(STAMPS)/runtime ## Prove from the databases that no seat and no money is lost
+	@$(BIN)/railgate audit
+
+status: $(STAMPS)/runtime ## Say what is running and where
+	@$(BIN)/railgate status
+
+reset: $(STAMPS)/runtime ## Throw away all data and keys of this machine's Railgate
+	@$(BIN)/railgate reset
+
+##@ Check
+.PHONY: lint format test bench
+lint: $(STAMPS)/checks ## Run every check that needs no running service
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(addsuffix /src,$(APPS))
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(addsuffix /src,$(APPS))
+
+format: $(STAMPS)/checks ## Let ruff lay the code out and mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMPS)/checks ## Run all tests, or T="those"
+	$(BIN)/pytest $(T)
+
+bench: $(STAMPS)/checks ## Measure what a request costs, beside an empty one
+	$(BIN)/python -m ci.bench
+
+##@ Set-up
+.PHONY: install lock clean
+install: $(STAMPS)/checks ## Make the virtual environment with all tools
+
+lock: $(STAMPS)/checks ## Write the hash-locked requirements anew from the .in files
+	$(BIN)/uv pip compile $(LOCK_OPTIONS) apps/requirements.in -o apps/requirements.txt
+	$(BIN)/uv pip compile $(LOCK_OPTIONS) ci/requirements.in -o ci/requirements.txt
+
+clean: ## Remove the virtual environment and the tools' caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --quiet
+
+$(STAMPS)/python:
+	@$(PYTHON) ci/check_python.py
+	@echo "Making the virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/runtime: $(STAMPS)/python apps/requirements.txt $(wildcard apps/*/pyproject.toml)
+	@echo "Installing what Railgate needs (half a minute the first time) ..."
+	@$(PIP) install --require-hashes -r apps/requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation $(addprefix -e ./,$(APPS))
+	@touch $@
+
+$(STAMPS)/checks: $(STAMPS)/runtime ci/requirements.txt
+	@echo "Installing what the checks and tests need ..."
+	@$(PIP) install --require-hashes -r ci/requirements.txt
+	@touch $@
