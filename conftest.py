@@ -1,0 +1,34 @@
+"""
+Real PostgreSQL and Valkey for the whole test run: started once, on free ports, in a folder that
+goes when the run ends. Parallel test processes share them, each with databases of its own.
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["chassis.testing"]
+_stack = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    if "TEST_POSTGRES_ADMIN_URL" in os.environ and "TEST_REDIS_URL" in os.environ:
+        return
+    from railgate.servers import PostgresServer, ValkeyServer
+
+    folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="railgate-tests-")))
+    folder.chmod(0o755)
+    postgres = _stack.enter_context(PostgresServer(folder / "postgres", for_tests=True))
+    valkey = _stack.enter_context(ValkeyServer(folder / "valkey", for_tests=True))
+    os.environ["TEST_POSTGRES_ADMIN_URL"] = postgres.admin_url
+    os.environ["TEST_REDIS_URL"] = valkey.url.removesuffix("/0")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        _stack.close()
