@@ -40,6 +40,7 @@ class ServiceSettings:
     timezone: str = "Asia/Dhaka"
     smtp_url: str = "smtp://127.0.0.1:8091"
     mail_from: str = "Railgate <tickets@railgate.example>"
+    trusted_proxies: int = 1
     database_pool_size: int = 8
     database_statement_timeout_ms: int = 5_000
 
