@@ -1,6 +1,7 @@
 """Fields for requests that refuse what no database can store or no person can mean."""
 
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
@@ -27,3 +28,12 @@ class Text(fields.String):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         return text.strip() if isinstance(text, str) else text
+
+
+class Instant(fields.AwareDateTime):
+    """A moment, shown in UTC to the second as `2026-11-25T08:00:00Z`."""
+
+    def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
