@@ -4,7 +4,7 @@ import sys
 
 
 def complaint():
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is the older ones that must hear this
         return "Railgate needs Python 3.11 or newer, this is {}.{}: set PYTHON=python3.12 or such."
     try:
         import ensurepip  # noqa: F401
