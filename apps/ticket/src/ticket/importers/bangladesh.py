@@ -14,7 +14,6 @@ from ticket.importers.bangladesh_source import (
     NUMBERED,
     Source,
     SourceTrain,
-    UnusableSourceError,
     read_source,
 )
 from ticket.importers.bangladesh_stations import Named, named_stations, stations_of, zone_of
@@ -24,6 +23,7 @@ from ticket.importers.gazetteer import Place, read_places
 from ticket.importers.normalised import Agency, Coach, Fare, Station, Stop, Timetable, Train, write
 from ticket.importers.report import Report
 from ticket.importers.seat_classes_of_bangladesh import seat_classes
+from ticket.importers.sources import UnusableSourceError
 from ticket.importers.station_names import english_key, plain_english
 
 WEEKDAYS = {

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ticket.importers.sources import UnusableSourceError
 from ticket.importers.station_names import english_key, plain_bengali, plain_english
 
 BENGALI_DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
 NUMBERED = re.compile(r"(.*?)\s*\((\d+)\)\s*")
-
-
-class UnusableSourceError(Exception):
-    """The source cannot be imported at all; the message is one sentence for the operator."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import asin, cos, radians, sin, sqrt
 
 from ticket.importers.bangladesh_source import Source
 from ticket.importers.bangladesh_stops import Call
+from ticket.importers.distances import kilometres
 from ticket.importers.gazetteer import Match, Place, generated_codes, match_all
 from ticket.importers.normalised import Station
 from ticket.importers.report import Report
@@ -17,7 +17,6 @@ from ticket.importers.station_names import english_key, plain_english
 
 FASTEST_KM_PER_HOUR = 100
 SHORTEST_TELLING_KM = 10
-EARTH_RADIUS_KM = 6371.0
 
 
 @dataclass(frozen=True)
@@ -128,16 +127,6 @@ def _without_impossible_places(
         name: replace(station, latitude=None, longitude=None) if name in doubted else station
         for name, station in stations.items()
     }
-
-
-def kilometres(one: Station, other: Station) -> float:
-    """Give the great-circle distance; both stations must have coordinates."""
-    south, west, north, east = (
-        radians(value or 0.0)
-        for value in (one.latitude, one.longitude, other.latitude, other.longitude)
-    )
-    half = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin((east - west) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * asin(sqrt(half))
 
 
 def zone_of(calls: Iterable[Call], stations: Mapping[str, Station]) -> str:
