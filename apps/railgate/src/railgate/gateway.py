@@ -1,0 +1,243 @@
+"""
+One base URL for all services: forwards `/api/<service>/…` unchanged, answers for a
+service that is silent, and shows the first page.
+
+It is the edge: what a caller says about his own address is replaced, and only a path
+below `/api/` reaches a service, so health and metrics stay inside. Where the machine
+has nginx, nginx does the same (`railgate.nginx`).
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+import orjson
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from railgate.landing import landing_page
+from railgate.nginx import become_nginx
+from railgate.problems import PAGE_HEADERS, REFUSALS
+
+BODY_BYTES_MAX = 1024 * 1024
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 30.0
+# The services keep an idle connection for 75 seconds: we are the first to close it.
+IDLE_SECONDS = 30.0
+# A service that is being restarted refuses connections for a second or two.
+RETRY_PAUSES = (0.1, 0.4, 1.0)
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SERVICE_PATH = re.compile(r"/api/([a-z]+)(?:[/?]|$)")
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+INSIDE_ONLY = frozenset({"/metrics", "/readyz"})
+SAID_ANEW = frozenset({"host", "content-length", "expect", "forwarded", "x-real-ip"})
+
+UPSTREAMS = web.AppKey("upstreams", Mapping[str, str])
+PAGE = web.AppKey("page", str)
+ID = web.RequestKey("request_id", str)
+SESSION = web.AppKey("session", aiohttp.ClientSession)
+ANSWERED_WITHIN = web.AppKey("answered_within", float)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_gateway(
+    upstreams: Mapping[str, str],
+    *,
+    page: str = "",
+    answer_seconds: float = ANSWER_SECONDS,
+) -> web.Application:
+    app = web.Application(middlewares=[_with_request_id], client_max_size=BODY_BYTES_MAX)
+    app[UPSTREAMS] = upstreams
+    app[ANSWERED_WITHIN] = answer_seconds
+    app.cleanup_ctx.append(_client_session)
+    app.router.add_get("/healthz", _healthz)
+    if "web" not in upstreams:
+        app[PAGE] = page
+        app.router.add_get("/", _landing)
+    app.router.add_route("*", "/{path:.*}", _forward)
+    return app
+
+
+def upstreams_from(environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the table from UPSTREAM_ORDER=http://127.0.0.1:8083 and its like."""
+    prefix = "UPSTREAM_"
+    return {
+        name.removeprefix(prefix).lower(): address.rstrip("/")
+        for name, address in environment.items()
+        if name.startswith(prefix) and address
+    }
+
+
+def main() -> None:
+    upstreams, port = upstreams_from(os.environ), int(os.environ["PORT"])
+    links = {name: os.environ.get(f"{name.upper()}_URL", "") for name in ("mail", "sandbox")}
+    page = landing_page(sorted(upstreams), links)
+    program = shutil.which("nginx")
+    if program is not None and os.environ.get("RAILGATE_GATEWAY") != "python":
+        folder = Path(os.environ["GATEWAY_FOLDER"])
+        become_nginx(program, folder, port=port, upstreams=upstreams, page=page)
+    web.run_app(
+        create_gateway(upstreams, page=page),
+        host="127.0.0.1",
+        port=port,
+        access_log=None,
+        print=None,
+        shutdown_timeout=5,
+        keepalive_timeout=75,
+    )
+
+
+@web.middleware
+async def _with_request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
+    given = request.headers.get("X-Request-Id", "")
+    request[ID] = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        return _problem(request, "body_too_large")
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"}, headers={"X-Request-Id": request[ID]})
+
+
+async def _landing(request: web.Request) -> web.Response:
+    return web.Response(text=request.app[PAGE], content_type="text/html", headers=PAGE_HEADERS)
+
+
+async def _forward(request: web.Request) -> web.StreamResponse:
+    """Find the service, ask it, and pass on what it says or why it says nothing."""
+    code, address = _upstream_of(request)
+    if address is None:
+        return _problem(request, code)
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        return _problem(request, "body_too_large")
+    body = await request.read()
+    try:
+        answer = await _ask(request, URL(address + request.raw_path, encoded=True), body)
+    except TimeoutError:
+        return _problem(request, "gateway_timeout")
+    except aiohttp.ClientConnectorError:
+        return _problem(request, "service_unavailable")
+    except aiohttp.ClientError:
+        return _problem(request, "bad_gateway")
+    return await _pass_on(request, answer)
+
+
+def _upstream_of(request: web.Request) -> tuple[str, str | None]:
+    """Give the service's address; where there is none, why."""
+    upstreams = request.app[UPSTREAMS]
+    if request.raw_path.startswith("/api/"):
+        found = SERVICE_PATH.match(request.raw_path)
+        name = found[1] if found is not None and found[1] != "web" else ""
+        return "unknown_service", upstreams.get(name)
+    is_page = request.path not in INSIDE_ONLY
+    return "not_found", upstreams.get("web") if is_page else None
+
+
+async def _ask(request: web.Request, url: URL, body: bytes) -> aiohttp.ClientResponse:
+    """
+    Ask the service; ask again only when nothing was done yet, or doing it twice does no harm.
+
+    Raises:
+        TimeoutError, aiohttp.ClientError: the service gave no answer.
+    """
+    session = request.app[SESSION]
+    headers = _headers_for_service(request)
+    pauses = RETRY_PAUSES if request.method in IDEMPOTENT else ()
+    for pause in (*pauses, None):
+        try:
+            return await session.request(
+                request.method, url, data=body or None, headers=headers, allow_redirects=False
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _headers_for_service(request: web.Request) -> CIMultiDict[str]:
+    headers = _end_to_end(request.headers)
+    for name in SAID_ANEW:
+        headers.popall(name, None)
+    headers["X-Forwarded-For"] = request.remote or ""
+    headers["X-Forwarded-Proto"] = request.scheme
+    headers["X-Forwarded-Host"] = request.host
+    headers["X-Request-Id"] = request[ID]
+    return headers
+
+
+async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    """Stream the answer; when the service breaks off midway the caller's connection breaks too."""
+    async with answer:
+        headers = _end_to_end(answer.headers)
+        headers["X-Request-Id"] = request[ID]
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+        await response.prepare(request)
+        try:
+            async for piece in answer.content.iter_any():
+                await response.write(piece)
+        except (aiohttp.ClientError, TimeoutError):
+            if request.transport is not None:
+                request.transport.abort()
+            return response
+        await response.write_eof()
+    return response
+
+
+def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Leave out what concerns one connection only, also what `Connection` names."""
+    named = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
+    left_out = HOP_BY_HOP | named
+    return CIMultiDict((k, v) for k, v in headers.items() if k.lower() not in left_out)
+
+
+def _problem(request: web.Request, code: str) -> web.Response:
+    refusal = REFUSALS[code]
+    headers = {"X-Request-Id": request[ID], "Cache-Control": "no-store"}
+    return web.Response(
+        body=orjson.dumps(refusal.members(code, request[ID])),
+        status=refusal.status,
+        content_type="application/problem+json",
+        headers=headers | dict(refusal.headers),
+    )
+
+
+async def _client_session(app: web.Application) -> AsyncIterator[None]:
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=CONNECT_SECONDS, sock_read=app[ANSWERED_WITHIN]
+    )
+    connector = aiohttp.TCPConnector(limit=256, keepalive_timeout=IDLE_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers={"User-Agent", "Accept", "Accept-Encoding", "Content-Type"},
+    ) as session:
+        app[SESSION] = session
+        yield
+
+
+if __name__ == "__main__":
+    main()
