@@ -1,0 +1,67 @@
+"""The hosted payment page: plain forms that work without a script."""
+
+import time
+from datetime import UTC, datetime
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from sandbox import sessions
+from sandbox.cards import CARDS, card_of
+from sandbox.routes import settings, store
+from sandbox.sessions import Session
+
+page = Blueprint("page", __name__)
+WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
+
+
+@page.get("/")
+def home() -> str:
+    return render_template("home.html", cards=CARDS)
+
+
+@page.get("/pay/<session_id>")
+def show(session_id: str) -> str:
+    return _page(sessions.session_of(store(), session_id, now=time.time()))
+
+
+@page.post("/pay/<session_id>")
+def pay(session_id: str) -> Response | tuple[str, int]:
+    """Pay and go back to the shop; where the bank keeps silent, say so instead."""
+    card = card_of(request.form.get("card", ""))
+    if card is None:
+        known = sessions.session_of(store(), session_id, now=time.time())
+        return _page(known, typed=request.form.get("card", "")[:40], has_error=True), 422
+    session = sessions.pay(store(), session_id, card, now=time.time())
+    if session.state in {"open", "expired"}:
+        return redirect(url_for("page.show", session_id=session_id), 303)
+    return redirect(way_back(session), 303)
+
+
+def way_back(session: Session) -> str:
+    parts = urlsplit(session.return_url)
+    added = urlencode({"session_id": session.session_id})
+    query = f"{parts.query}&{added}" if parts.query else added
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, parts.fragment))
+
+
+def _page(session: Session, *, typed: str = "", has_error: bool = False) -> str:
+    return render_template(
+        "pay.html" if session.state == "open" and not session.card else "over.html",
+        session=session,
+        price=price(session.amount_minor, session.currency),
+        seconds_left=max(0, round(session.expires_at - time.time())),
+        expires_at=datetime.fromtimestamp(session.expires_at, UTC),
+        late_seconds=settings().late_seconds,
+        back_url=way_back(session),
+        cards=CARDS,
+        typed=typed,
+        has_error=has_error,
+    )
+
+
+def price(amount_minor: int, currency: str) -> str:
+    if currency in WITHOUT_MINOR:
+        return f"{currency} {amount_minor:,}"
+    return f"{currency} {amount_minor // 100:,}.{amount_minor % 100:02}"
