@@ -108,25 +108,43 @@ def _report_matches(
 def _without_impossible_places(
     stations: Mapping[str, Station], calls: Mapping[str, list[Call]], report: Report
 ) -> dict[str, Station]:
-    """Take no coordinates from a pair of stations that a train would have to fly between."""
-    doubted: dict[str, str] = {}
+    """
+    Take no coordinates from stations between which a train would have to fly.
+
+    Whoever is too far from most neighbours is wrong; of two that only accuse each other, both are.
+    """
+    placed = dict(stations)
+    while flights := _flights(placed, calls):
+        accusers = Counter(name for pair in flights for name in pair)
+        most = max(accusers.values())
+        for name in sorted(name for name, count in accusers.items() if count == most):
+            placed[name] = replace(placed[name], latitude=None, longitude=None)
+            report.repairs(
+                "station",
+                name,
+                rule="coordinates left out, a train cannot be that fast",
+                detail="; ".join(why for pair, why in flights.items() if name in pair),
+            )
+    return placed
+
+
+def _flights(
+    stations: Mapping[str, Station], calls: Mapping[str, list[Call]]
+) -> dict[tuple[str, str], str]:
+    """Find pairs of stations that a train connects faster than any train can."""
+    flights: dict[tuple[str, str], str] = {}
     for number, train_calls in calls.items():
         placed = [call for call in train_calls if stations[call.station].latitude is not None]
         for one, other in pairwise(placed):
             km = kilometres(stations[one.station], stations[other.station])
             minutes = (other.arrives or other.departs or 0) - (one.departs or one.arrives or 0)
             if km > SHORTEST_TELLING_KM and km * 60 > FASTEST_KM_PER_HOUR * minutes:
-                why = f"{one.station} - {other.station} is {km:.0f} km in {minutes} min ({number})"
-                doubted.setdefault(one.station, why)
-                doubted.setdefault(other.station, why)
-    for name, why in doubted.items():
-        report.repairs(
-            "station", name, rule="coordinates left out, a train cannot be that fast", detail=why
-        )
-    return {
-        name: replace(station, latitude=None, longitude=None) if name in doubted else station
-        for name, station in stations.items()
-    }
+                names = sorted((one.station, other.station))
+                flights.setdefault(
+                    (names[0], names[1]),
+                    f"{km:.0f} km {names[0]} - {names[1]} in {minutes} min ({number})",
+                )
+    return flights
 
 
 def zone_of(calls: Iterable[Call], stations: Mapping[str, Station]) -> str:
