@@ -31,7 +31,7 @@ def cipher_key() -> str:
 
 
 def password() -> str:
-    return secrets.token_urlsafe(24)
+    return secrets.token_urlsafe(32)
 
 
 def spoken_password() -> str:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psycopg2
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from railgate import children, databases, programs
 from railgate.launching import (
@@ -42,7 +44,8 @@ POSTGRES_SETTINGS = {
     "lc_messages": "C",
     "jit": "off",
 }
-QUICK_AND_UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A killed server still keeps what it has written; only a machine that loses power does not.
+QUICK_AND_UNSAFE = {"fsync": "off", "full_page_writes": "off"}
 VALKEY_SETTINGS = (
     "bind 127.0.0.1",
     'save ""',
@@ -277,8 +280,10 @@ class ValkeyServer(Server):
 
     def _check(self) -> None:
         try:
-            with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=2)) as asking:
-                asking.ping()
+            once = Retry(NoBackoff(), 0)
+            client = redis.Redis.from_url(self.url, socket_timeout=2, retry=once)
+            with contextlib.closing(client):
+                client.ping()
         except redis.RedisError as error:
             raise ServerFailed(f"Valkey does not answer: {error}") from error
 

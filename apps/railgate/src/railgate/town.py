@@ -104,12 +104,13 @@ def service_environment(town: Town, service: Service) -> dict[str, str]:
         "TIMEZONE": "Asia/Dhaka",
         "SMTP_URL": f"smtp://127.0.0.1:{town.port('smtp')}",
         "MAIL_FROM": "Railgate <tickets@railgate.example>",
+        "TRUSTED_PROXIES": "1",
         "REDIS_URL": town.redis_urls[service.name],
         "PYTHONUNBUFFERED": "1",
     }
     if service.has_database:
         common["DATABASE_URL"] = town.database_urls[service.name]
-    return passed_on() | common | service.environment(town)
+    return passed_on() | common | service.environment(town) | set_from_outside(service.name)
 
 
 def preparation_programs(town: Town, service: Service) -> list[Program]:
@@ -183,11 +184,13 @@ def sandbox_program(town: Town) -> Program:
             "SANDBOX_KEY": town.keys["provider_key"],
             "SANDBOX_WEBHOOK_SECRET": town.keys["provider_webhook_secret"],
             "SANDBOX_FOLDER": str(town.folder / "sandbox"),
-            "PUBLIC_URL": town.address("sandbox"),
+            "SANDBOX_PUBLIC_URL": town.address("sandbox"),
             "PORT": str(town.port("sandbox")),
             "PYTHONUNBUFFERED": "1",
-        },
+        }
+        | set_from_outside("sandbox"),
         port=town.port("sandbox"),
+        ready_url=f"{town.address('sandbox')}/healthz",
     )
 
 
@@ -220,6 +223,16 @@ def accounts(town: Town) -> dict[str, dict[str, str]]:
 
 def passed_on() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
+def set_from_outside(name: str) -> dict[str, str]:
+    """Give what the caller sets for one program only: ORDER__HOLD_SECONDS=5 and its like."""
+    prefix = f"{name.upper()}__"
+    return {
+        variable.removeprefix(prefix): value
+        for variable, value in os.environ.items()
+        if variable.startswith(prefix)
+    }
 
 
 def _registration(town: Town) -> dict[str, str]:
