@@ -101,7 +101,8 @@ def _json(folder: Path, name: str) -> Any:
 
 def _rows(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        rows = csv.DictReader(file)
+        return [{key: value or "" for key, value in row.items() if key is not None} for row in rows]
 
 
 def _train(row: dict[str, Any]) -> SourceTrain:

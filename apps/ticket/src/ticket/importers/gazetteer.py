@@ -6,9 +6,11 @@ a wrong coordinate is worse than none.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from ticket.importers import station_names as names
@@ -104,7 +106,8 @@ def _fits(how: str, name: str, name_bn: str, place: Place) -> bool:
 
 def generated_codes(station_names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
     """
-    Make a code of three to five letters for each name, the same on every run.
+    Make a code of three to five letters for each name, the same on every run; digits at its end
+    only if the letters do not suffice.
 
     The first letter stays; the others are the name's own in their order, consonants first. Names
     are served in alphabetical order, so a code depends on the set of names only.
@@ -118,12 +121,11 @@ def generated_codes(station_names: Iterable[str], taken: Iterable[str]) -> dict[
 
 
 def _candidates(name: str) -> Iterable[str]:
-    letters = names.english_key(name).upper()
+    letters = re.sub("[0-9]", "", names.english_key(name)).upper() or "X"
     consonants = letters[0] + "".join(char for char in letters[1:] if char not in "AEIOU")
     for source in (consonants, letters):
         for length in (3, 4, 5):
             if len(source) >= length:
                 yield source[:length]
                 yield from (source[: length - 1] + char for char in source[length:])
-    for number in range(10, 100):
-        yield f"{letters[:3]}{number}"
+    yield from (f"{letters[:3]}{number}" for number in count(10))

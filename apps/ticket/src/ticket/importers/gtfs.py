@@ -61,7 +61,7 @@ import, coaches from an order given to it. What has no fare is not on sale.
 @dataclass(frozen=True)
 class FeedTrain:
     number: str
-    trip: Row
+    row: Row
     service: Service
     stops: list[FeedStop]
 
@@ -139,17 +139,17 @@ def _trains(feed: Feed, stations: Stations, report: Report) -> list[FeedTrain]:
     report.reads("train", len(feed.trips))
     report.reads("stop", len(feed.stop_times))
     taken: list[FeedTrain] = []
-    for trip, number in _numbered(feed.trips, services, report):
-        stop_rows = rows.pop(trip["trip_id"], [])
+    for row, number in _numbered(feed.trips, services, report):
+        stop_rows = rows.pop(row["trip_id"], [])
         merged_before = report.refused("stop")
         try:
-            service = _service(trip, services, routes, by_frequency)
+            service = _service(row, services, routes, by_frequency)
             stops = feed_stops(number, stop_rows, stations.home, report)
         except RefusedTrainError as error:
             left = len(stop_rows) - (report.refused("stop") - merged_before)
             _refuse_train(number, str(error), left, report)
         else:
-            taken.append(FeedTrain(number, trip, service, stops))
+            taken.append(FeedTrain(number, row, service, stops))
             report.takes("train")
             report.takes("stop", len(stops))
     for trip_id, orphans in rows.items():
@@ -165,47 +165,47 @@ def _refuse_train(number: str, rule: str, stop_count: int, report: Report) -> No
 
 
 def _numbered(
-    trips: list[Row], services: dict[str, Service], report: Report
+    rows: list[Row], services: dict[str, Service], report: Report
 ) -> list[tuple[Row, str]]:
     """Give each train a number of its own, in the order of the numbers."""
-    taken = {_number(trip) for trip in trips}
+    taken = {_number(row) for row in rows}
     given: set[str] = set()
     numbered: list[tuple[Row, str]] = []
-    for trip in sorted(trips, key=lambda trip: _order(trip, services)):
-        plain = _number(trip)
+    for row in sorted(rows, key=lambda row: _order(row, services)):
+        plain = _number(row)
         number = plain if plain not in given else _free(plain, taken | given)
         given.add(number)
-        numbered.append((trip, number))
+        numbered.append((row, number))
         if number != plain:
             why = "another train bears its number: it got one of its own"
-            report.repairs("train", number, rule=why, detail=f"trip_id {trip['trip_id']}")
+            report.repairs("train", number, rule=why, detail=f"trip_id {row['trip_id']}")
     return numbered
 
 
-def _order(trip: Row, services: dict[str, Service]) -> tuple[object, ...]:
-    service = services.get(trip["service_id"], Service())
-    return (number_order(_number(trip)), str(service.valid_from or ""), trip["trip_id"])
+def _order(row: Row, services: dict[str, Service]) -> tuple[object, ...]:
+    service = services.get(row["service_id"], Service())
+    return (number_order(_number(row)), str(service.valid_from or ""), row["trip_id"])
 
 
 def _free(plain: str, used: set[str]) -> str:
     return next(number for n in count(2) if (number := f"{plain}-{n}") not in used)
 
 
-def _number(trip: Row) -> str:
-    return (trip.get("trip_short_name") or trip["trip_id"]).replace("/", "-")
+def _number(row: Row) -> str:
+    return (row.get("trip_short_name") or row["trip_id"]).replace("/", "-")
 
 
 def _service(
-    trip: Row, services: dict[str, Service], routes: dict[str, Row], by_frequency: set[str]
+    row: Row, services: dict[str, Service], routes: dict[str, Row], by_frequency: set[str]
 ) -> Service:
-    route = routes.get(trip["route_id"])
+    route = routes.get(row["route_id"])
     if route is None:
         raise RefusedTrainError("its route is not in the feed")
     if not _is_rail(route["route_type"]):
         raise RefusedTrainError(f"route_type {route['route_type']} is not a train")
-    if trip["trip_id"] in by_frequency:
+    if row["trip_id"] in by_frequency:
         raise RefusedTrainError("it runs by frequency, so it has no times of its own")
-    service = services.get(trip["service_id"])
+    service = services.get(row["service_id"])
     if service is None or not service.ever_runs:
         raise RefusedTrainError("it runs on no day")
     return service
@@ -228,7 +228,7 @@ def _route_names(feed: Feed) -> dict[str, str]:
 def _train(train: FeedTrain, route_names: dict[str, str]) -> Train:
     return Train(
         train_number=train.number,
-        name=route_names[train.trip["route_id"]],
+        name=route_names[train.row["route_id"]],
         name_bn="",
         running_days=train.service.running_days,
         valid_from=train.service.valid_from,

@@ -101,6 +101,7 @@ def _station(row: Row, code: str, agency_timezone: str) -> Station:
 
 def _degrees(text: str) -> float | None:
     try:
-        return round(float(text), 6)
+        degrees = round(float(text), 6)
     except ValueError:
         return None
+    return degrees if -180 <= degrees <= 180 else None

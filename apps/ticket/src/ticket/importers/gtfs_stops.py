@@ -7,6 +7,7 @@ A train whose times go back or whose ends have none is refused whole: its feed i
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from ticket.importers.gtfs_feed import Row
 from ticket.importers.report import Report
@@ -93,9 +94,10 @@ def _minute(text: str) -> int | None:
 
 def _measure(text: str) -> float | None:
     try:
-        return float(text)
+        measure = float(text)
     except ValueError:
         return None
+    return measure if isfinite(measure) else None
 
 
 def _merged(number: str, stops: list[FeedStop], report: Report) -> list[FeedStop]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ticket.importers.normalised import Coach
+from ticket.importers.sources import UnusableSourceError
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ PLANS = {
 NO_LETTERS = ("XTR1", "XTR2", "XTR3", "SLR", "STD")
 
 
-class TooManyCoachesError(Exception):
+class TooManyCoachesError(UnusableSourceError):
     """A train needs more coaches than there are coach letters."""
 
 
@@ -65,7 +66,9 @@ def rake(
         for _ in range(coaches_for(seat_class, seats_wanted[seat_class]))
     ]
     if len(classes) > len(usable):
-        raise TooManyCoachesError(f"{len(classes)} coaches, but {len(usable)} coach letters")
+        raise TooManyCoachesError(
+            f"Train {train_number} needs {len(classes)} coaches, but letters are {len(usable)}."
+        )
     return [
         Coach(train_number, number, letter, letter_bn, seat_class, plan.rows, plan.left_seats,
               plan.right_seats)

@@ -29,8 +29,9 @@ def plain_bengali(name: str) -> str:
 
 
 def english_key(name: str) -> str:
-    """Give what is left of a name without case, spaces and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", PARENTHESISED.sub("", name).lower())
+    """Give what is left of a name without case, accents, spaces and punctuation."""
+    bare = unicodedata.normalize("NFKD", PARENTHESISED.sub("", name)).lower()
+    return re.sub(r"[^a-z0-9]", "", bare)
 
 
 def without_junction(key: str) -> str:
