@@ -1,12 +1,16 @@
 """The Bangladesh importer repairs what can be proved, refuses the rest, and reports both."""
 
 import json
+import re
 import shutil
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ticket.importers import rakes
 from ticket.importers.__main__ import main
@@ -254,7 +258,7 @@ def test_coaches_bear_bengali_letters_in_their_order(timetable):
 
 def test_a_rake_never_uses_the_luggage_van_or_an_extra_coach_as_a_letter():
     letters = [("KA", "ক"), ("XTR1", "x"), ("SLR", "x"), ("STD", "x")]
-    with pytest.raises(rakes.TooManyCoachesError, match="2 coaches, but 1 coach letters"):
+    with pytest.raises(rakes.TooManyCoachesError, match="needs 2 coaches, but letters are 1"):
         rakes.rake("1", {"S_CHAIR": 61}, letters)
 
 
@@ -359,3 +363,44 @@ def test_lists_of_names_that_differ_in_length_make_the_source_unusable(tmp_path)
 def test_an_unreadable_list_of_places_makes_the_source_unusable(tmp_path):
     with pytest.raises(UnusableSourceError, match=r"railway-stations\.json"):
         import_bangladesh(source=SMALL, stations_source=tmp_path, into=tmp_path / "out")
+
+
+ODD_CELLS = [
+    "",
+    "x",
+    "-1",
+    "99999",
+    "25:00:00",
+    "日本",
+    '"',
+    ",",
+    "1",
+    "12:00 pm BST",
+    "null",
+    "nan",
+]
+SOURCE_NAMES = sorted(path.name for path in SMALL.iterdir())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SOURCE_NAMES), st.integers(0, 10_000), st.sampled_from(ODD_CELLS))
+def test_whatever_one_cell_says_the_import_ends_with_a_report_or_one_sentence(name, at, cell):
+    with TemporaryDirectory() as folder:
+        source = a_copy(Path(folder))
+        text = (source / name).read_text(encoding="utf-8")
+        cells = [found.span() for found in re.finditer(r'[^,\n"\[\]{}]+', text)]
+        start, end = cells[at % len(cells)]
+        (source / name).write_text(text[:start] + cell + text[end:], encoding="utf-8")
+        ends = report_or_sentence(source)
+        if isinstance(ends, str):
+            assert "\n" not in ends
+        else:
+            assert ends.unbalanced() == []
+            assert faults(read(source / "out")) == []
+
+
+def report_or_sentence(source):
+    try:
+        return import_bangladesh(source=source, stations_source=None, into=source / "out")
+    except UnusableSourceError as error:
+        return str(error)

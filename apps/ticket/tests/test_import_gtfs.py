@@ -286,6 +286,15 @@ def test_a_train_with_an_unreadable_time_is_refused(tmp_path, broken):
     assert "cannot be read" in str(reasons(report, "refused", "1"))
 
 
+@pytest.mark.parametrize("degrees", ["nan", "inf", "900", "north"])
+def test_coordinates_that_are_none_are_left_out(tmp_path, degrees):
+    feed = a_copy(tmp_path)
+    edit(feed / "stops.txt", "46.5,", f"{degrees},")
+    timetable, _ = taken(tmp_path / "out", feed, fare_minor_per_km=10)
+    lakeside = next(row for row in timetable.stations if row.station_code == "LAKE")
+    assert lakeside.latitude is None
+
+
 def test_the_program_imports_a_feed(tmp_path, capsys):
     arguments = ["gtfs", str(FEED), "--into", str(tmp_path), "--currency", "CAD"]
     assert main([*arguments, "--fare-minor-per-km", "12", "--coaches", "SECOND:2:15x2+2"]) == 0
