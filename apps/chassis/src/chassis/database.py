@@ -12,8 +12,9 @@ from typing import Any
 from flask import Flask
 from flask_migrate import Migrate, upgrade
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import DateTime, MetaData, Row, TextClause
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, scoped_session
 from sqlalchemy.types import TypeDecorator
 
@@ -60,6 +61,23 @@ def transaction(db: SQLAlchemy) -> Iterator[scoped_session[Any]]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+def run_statement(db: SQLAlchemy, statement: TextClause, values: dict[str, Any]) -> Row[Any]:
+    """
+    Run one statement that is a transaction of its own, in one round trip, and give its one row.
+
+    Raises:
+        IntegrityError: a constraint refused it, and nothing of it remains.
+    """
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return connection.execute(statement, values).one()
+
+
+def refusing_constraint(error: IntegrityError) -> str:
+    """Name the constraint that refused a statement; empty where PostgreSQL does not say."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) or ""
 
 
 def register_database(app: Flask, db: SQLAlchemy, settings: ServiceSettings) -> None:

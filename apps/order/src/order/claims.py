@@ -1,0 +1,229 @@
+"""
+The statements that give and take seats. Each is one round trip, and the table's constraints, not
+the order of our reads, decide who was first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+# A hold whose time has passed is free for the next buyer at that very moment, with every worker
+# dead: the claiming statement itself releases what has lapsed on the seats (and the passengers) it
+# wants. The account's own lapsed orders give back their slot of the day in the same way.
+#
+# A data-modifying WITH part runs when another part reads it, so `placed` reads `lapsed` and
+# `lapsed_orders` first, and `claimed` reads `placed`. Seats are claimed in sorted order, so two
+# orders wait for each other at most one way round.
+PLACE_ORDER = text("""
+WITH lapsed AS (
+    UPDATE seat_claim SET state = 'expired'
+    WHERE claim_id IN (
+        SELECT claim_id FROM seat_claim
+        WHERE run_id = CAST(:run_id AS uuid) AND state = 'held' AND expires_at <= :now
+          AND (seat_id = ANY(:seat_ids) OR passenger_digest = ANY(:digests))
+        ORDER BY seat_id, claim_id
+        FOR UPDATE
+    ) AND state = 'held' AND expires_at <= :now
+    RETURNING 1
+), lapsed_orders AS (
+    UPDATE orders SET state = 'expired', ended_at = :now
+    WHERE account_id = CAST(:account_id AS uuid) AND state IN ('held', 'paying')
+      AND expires_at <= :now
+    RETURNING 1
+), today AS (
+    SELECT count(*) AS opened,
+           coalesce(array_agg(slot) FILTER (
+               WHERE slot IS NOT NULL AND (state = 'confirmed'
+                  OR (state IN ('held', 'paying') AND expires_at > :now))
+           ), '{}') AS used
+    FROM orders
+    WHERE account_id = CAST(:account_id AS uuid) AND sale_date = :sale_date
+), vacant AS (
+    SELECT slot FROM today, generate_series(1, :orders_per_day_max) AS slot
+    WHERE slot <> ALL(today.used)
+    ORDER BY slot LIMIT 1
+), placed AS (
+    INSERT INTO orders (order_id, account_id, request_digest, state, run_id, from_sequence,
+        to_sequence, journey, departs_at, amount_minor, online_charge_minor, currency,
+        contact_email, contact_name, sale_date, slot, created_at, expires_at)
+    SELECT CAST(:order_id AS uuid), CAST(:account_id AS uuid), :request_digest, 'held',
+        CAST(:run_id AS uuid), :from_sequence, :to_sequence, CAST(:journey AS jsonb), :departs_at,
+        :amount_minor, :online_charge_minor, :currency, :contact_email, :contact_name,
+        :sale_date, vacant.slot, :now, :expires_at
+    FROM today, vacant
+    WHERE today.opened < :holds_per_day_max
+      AND NOT EXISTS (SELECT 1 FROM closed_run WHERE run_id = CAST(:run_id AS uuid))
+      AND (SELECT count(*) FROM lapsed) + (SELECT count(*) FROM lapsed_orders) >= 0
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING order_id
+), travelling AS (
+    INSERT INTO passenger (order_id, position, name, identity_kind, identity_sealed,
+        identity_masked, seat_id, seat_number, coach_letter, seat_class, price_minor)
+    SELECT placed.order_id, p.position, p.name, p.kind, p.sealed, p.masked, p.seat_id,
+        p.seat_number, p.coach_letter, p.seat_class, p.price_minor
+    FROM placed, unnest(:positions, :names, :kinds, :sealed, :masked, :seat_ids, :seat_numbers,
+        :coach_letters, :seat_classes, :prices)
+        AS p(position, name, kind, sealed, masked, seat_id, seat_number, coach_letter,
+             seat_class, price_minor)
+    RETURNING 1
+), claimed AS (
+    INSERT INTO seat_claim (run_id, seat_id, segments, order_id, position, passenger_digest,
+        state, expires_at)
+    SELECT CAST(:run_id AS uuid), c.seat_id, CAST(:segments AS int4range), placed.order_id,
+        c.position, c.digest, 'held', :expires_at
+    FROM placed, unnest(:seat_ids, :positions, :digests) AS c(seat_id, position, digest)
+    ORDER BY c.seat_id
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM claimed) AS claimed, today.opened,
+       cardinality(today.used) AS slots_used
+FROM today
+""")
+
+# Late money: the order's own claims come back to life only if nobody alive overlaps them. Others'
+# claims that have lapsed are put away first; the exclusion constraint does the rest.
+CONFIRM_ORDER = text("""
+WITH target AS (
+    SELECT o.order_id, o.run_id FROM orders o
+    WHERE o.order_id = CAST(:order_id AS uuid)
+      AND o.payment_id = CAST(:payment_id AS uuid)
+      AND o.state IN ('held', 'paying', 'expired')
+      AND o.amount_minor = :amount_minor AND o.currency = :currency
+      AND NOT EXISTS (SELECT 1 FROM closed_run c WHERE c.run_id = o.run_id)
+    FOR UPDATE
+), lapsed AS (
+    UPDATE seat_claim SET state = 'expired'
+    WHERE claim_id IN (
+        SELECT other.claim_id
+        FROM target
+        JOIN seat_claim mine ON mine.order_id = target.order_id
+        JOIN seat_claim other ON other.run_id = target.run_id
+         AND other.order_id <> target.order_id
+         AND (other.seat_id = mine.seat_id OR other.passenger_digest = mine.passenger_digest)
+        WHERE other.state = 'held' AND other.expires_at <= :now
+    ) AND state = 'held' AND expires_at <= :now
+    RETURNING 1
+), confirmed AS (
+    UPDATE orders SET state = 'confirmed', pnr = :pnr, confirmed_at = :now, ended_at = NULL,
+        slot = CASE WHEN orders.state = 'expired' THEN NULL ELSE slot END
+    FROM target
+    WHERE orders.order_id = target.order_id AND (SELECT count(*) FROM lapsed) >= 0
+    RETURNING orders.order_id, orders.account_id
+), sold AS (
+    UPDATE seat_claim SET state = 'sold', expires_at = NULL
+    FROM confirmed
+    WHERE seat_claim.order_id = confirmed.order_id AND seat_claim.state IN ('held', 'expired')
+    RETURNING seat_claim.order_id, position
+), issued AS (
+    INSERT INTO ticket (ticket_id, order_id, position, state, issued_at)
+    SELECT gen_random_uuid(), sold.order_id, sold.position, 'issued', :now FROM sold
+    RETURNING 1
+), mailed AS (
+    INSERT INTO outbox (message_id, topic, payload, created_at, due_at)
+    SELECT gen_random_uuid(), 'ticket_mail', jsonb_build_object('order_id', order_id), :now, :now
+    FROM confirmed
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM confirmed) AS confirmed,
+       (SELECT count(*) FROM issued) AS issued,
+       (SELECT count(*) FROM passenger WHERE order_id = CAST(:order_id AS uuid)) AS passengers
+""")
+
+# One guarded change of an order and of all its claims; `RETURNING` tells whether it happened.
+PIN_ORDER = text("""
+WITH pinned AS (
+    UPDATE orders SET state = 'paying', payment_id = CAST(:payment_id AS uuid),
+        expires_at = :pinned_until
+    WHERE order_id = CAST(:order_id AS uuid) AND state = 'held' AND expires_at > :now
+    RETURNING order_id
+), kept AS (
+    UPDATE seat_claim SET expires_at = :pinned_until
+    FROM pinned
+    WHERE seat_claim.order_id = pinned.order_id AND seat_claim.state = 'held'
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM pinned) AS pinned, (SELECT count(*) FROM kept) AS kept
+""")
+
+UNPIN_ORDER = text("""
+UPDATE orders SET state = CASE WHEN state = 'paying' THEN 'held' ELSE state END, payment_id = NULL
+WHERE order_id = CAST(:order_id AS uuid) AND payment_id = CAST(:payment_id AS uuid)
+  AND state IN ('held', 'paying', 'expired')
+RETURNING order_id
+""")
+
+END_ORDER = text("""
+WITH ended AS (
+    UPDATE orders SET state = :to_state, ended_at = :now, ended_reason = :reason
+    WHERE order_id = CAST(:order_id AS uuid) AND state = ANY(:from_states)
+    RETURNING order_id
+), freed AS (
+    UPDATE seat_claim SET state = :claim_state, expires_at = coalesce(expires_at, :now)
+    FROM ended
+    WHERE seat_claim.order_id = ended.order_id AND seat_claim.state IN ('held', 'sold')
+    RETURNING 1
+), voided AS (
+    UPDATE ticket SET state = 'void'
+    FROM ended
+    WHERE ticket.order_id = ended.order_id AND ticket.state = 'issued'
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM ended) AS ended, (SELECT count(*) FROM freed) AS freed,
+       (SELECT count(*) FROM voided) AS voided
+""")
+
+# The sweeper's tidiness: nothing else depends on it.
+SWEEP_LAPSED = text("""
+WITH due AS (
+    SELECT order_id FROM orders
+    WHERE state IN ('held', 'paying') AND expires_at <= :now
+    ORDER BY expires_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE orders SET state = 'expired', ended_at = :now
+    FROM due WHERE orders.order_id = due.order_id
+    RETURNING orders.order_id
+), freed AS (
+    UPDATE seat_claim SET state = 'expired'
+    FROM ended
+    WHERE seat_claim.order_id = ended.order_id AND seat_claim.state = 'held'
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM ended) AS ended, (SELECT count(*) FROM freed) AS freed
+""")
+
+
+@dataclass(frozen=True)
+class Rider:
+    """One passenger with the seat and what is stored about them; `position` counts from 1."""
+
+    position: int
+    name: str
+    identity_kind: str
+    identity_sealed: bytes
+    identity_masked: str
+    digest: bytes
+    seat_id: int
+    seat_number: str
+    coach_letter: str
+    seat_class: str
+    price_minor: int
+
+
+def rider_columns(riders: Sequence[Rider]) -> dict[str, Any]:
+    """The riders as one array a column, for unnest()."""
+    return {
+        "positions": [rider.position for rider in riders],
+        "names": [rider.name for rider in riders],
+        "kinds": [rider.identity_kind for rider in riders],
+        "sealed": [rider.identity_sealed for rider in riders],
+        "masked": [rider.identity_masked for rider in riders],
+        "digests": [rider.digest for rider in riders],
+        "seat_ids": [rider.seat_id for rider in riders],
+        "seat_numbers": [rider.seat_number for rider in riders],
+        "coach_letters": [rider.coach_letter for rider in riders],
+        "seat_classes": [rider.seat_class for rider in riders],
+        "prices": [rider.price_minor for rider in riders],
+    }

@@ -1,0 +1,18 @@
+"""Order's commands: `python -m order.commands migrate`."""
+
+import sys
+
+from chassis.database import migrate
+from order.app import create_app
+
+
+def main(words: list[str]) -> int:
+    if words != ["migrate"]:
+        print("usage: python -m order.commands migrate", file=sys.stderr)
+        return 2
+    migrate(create_app())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

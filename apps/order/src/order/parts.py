@@ -1,0 +1,61 @@
+"""The pieces that the use cases share in one process: caches, the gate and the clients."""
+
+import random
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from chassis.cache import SoftRedis
+from chassis.peers import Peer
+from order import queries
+from order.clients.payment import PaymentClient
+from order.clients.ticket import TicketClient
+from order.definitions import Definitions
+from order.gate import Gate
+from order.identity_number import IdentityNumbers
+from order.settings import Settings
+from order.snapshots import Snapshots
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    definitions: Definitions
+    snapshots: Snapshots
+    gate: Gate
+    identity_numbers: IdentityNumbers
+    ticket: TicketClient
+    payment: PaymentClient
+    chance: random.Random
+
+
+def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
+    ticket = TicketClient(Peer("ticket", settings.ticket_url))
+    payment = Peer(
+        "payment",
+        settings.payment_url,
+        caller="order",
+        secret=settings.peer_secret_order_payment,
+    )
+    return Parts(
+        settings=settings,
+        definitions=Definitions(ticket, fresh_seconds=settings.definition_seconds),
+        snapshots=Snapshots(
+            soft_redis,
+            queries.live_claims,
+            local_seconds=settings.snapshot_local_seconds,
+            shared_seconds=settings.snapshot_shared_seconds,
+        ),
+        gate=Gate(soft_redis, seconds=settings.gate_seconds),
+        identity_numbers=IdentityNumbers(
+            identity_key=settings.identity_key, hash_key=settings.hash_key
+        ),
+        ticket=ticket,
+        payment=PaymentClient(payment),
+        chance=random.Random(),
+    )
+
+
+def current_parts() -> Parts:
+    return cast("Parts", current_app.extensions["parts"])

@@ -1,0 +1,103 @@
+"""
+Saying no cheaply. In the rush nearly every answer is a refusal, so what a snapshot can refuse is
+refused before the body is validated in full and before the database hears of it.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar, cast
+from uuid import UUID
+
+from flask import request
+
+from chassis.application import utc_now
+from chassis.problems import Problem
+from order.parts import Parts, current_parts
+from order.run import Leg, Run
+from order.snapshot import Counts, Snapshot, order_mark
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SeatTaken(Problem):
+    status, code, title = 409, "seat_taken", "Somebody else has this seat."
+
+
+class SoldOut(Problem):
+    status, code, title = 409, "sold_out", "There are not that many seats left."
+
+
+class SeatsHeld(Problem):
+    """Not sold out: some of the seats are held by others and may come back within minutes."""
+
+    status, code, title = (
+        409,
+        "seats_held",
+        "The last seats are held by others; some may come back.",
+    )
+
+
+def refuse_early(view: View) -> View:
+    """Put the cheap refusal in front of a view that places an order."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, order_id: UUID, **kwargs: Any) -> Any:
+        body = request.get_json(silent=True)
+        if isinstance(body, dict):
+            refuse_what_is_taken(current_parts(), order_id, body, now=utc_now())
+        return view(*args, order_id=order_id, **kwargs)
+
+    return cast("View", guarded)
+
+
+def refuse_what_is_taken(
+    parts: Parts, order_id: UUID, body: dict[str, Any], *, now: datetime
+) -> None:
+    """
+    Refuse when the snapshot shows that the wish cannot be met. What cannot be read here is left
+    to the validation that follows.
+
+    Raises:
+        SeatTaken: a named seat is kept by another order.
+        SoldOut, SeatsHeld: the class has not enough free seats.
+    """
+    try:
+        run = parts.definitions.get(UUID(body["run_id"]))
+        leg = run.legs[body["from"], body["to"]]
+        seat_ids, seat_class = body.get("seat_ids"), body.get("seat_class")
+        wanted = len(body["passengers"])
+    except (Problem, KeyError, TypeError, ValueError, AttributeError):
+        return
+    snapshot = parts.snapshots.get(run.run_id)
+    mark = order_mark(order_id.hex)
+    if isinstance(seat_ids, list) and all(type(seat_id) is int for seat_id in seat_ids):
+        refuse_taken(snapshot, seat_ids, leg, now, mark)
+    elif isinstance(seat_class, str) and not seat_ids:
+        counts = counts_of(snapshot, run, seat_class, leg, now)
+        if counts.free < wanted and not snapshot.knows(mark):
+            refuse_lack(counts, wanted)
+
+
+def refuse_taken(
+    snapshot: Snapshot, seat_ids: Sequence[int], leg: Leg, now: datetime, mark: str
+) -> None:
+    taken = snapshot.first_taken(seat_ids, leg, now.timestamp(), mark)
+    if taken is not None:
+        raise SeatTaken(seat_id=taken)
+
+
+def refuse_lack(counts: Counts, wanted: int) -> NoReturn:
+    """Sold out for good, or held by others: two different things to tell a passenger."""
+    lack = SoldOut if counts.free + counts.held < wanted else SeatsHeld
+    raise lack(seats_free=counts.free, seats_held=counts.held)
+
+
+def counts_of(snapshot: Snapshot, run: Run, seat_class: str, leg: Leg, now: datetime) -> Counts:
+    """Counted once a snapshot, class and leg."""
+    key = (seat_class, *leg)
+    counts = snapshot.counts.get(key)
+    if counts is None:
+        seats = run.seats_by_class.get(seat_class, ())
+        counts = snapshot.counts[key] = snapshot.count(seats, leg, now.timestamp())
+    return counts
