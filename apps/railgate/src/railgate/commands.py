@@ -94,7 +94,7 @@ def _folder(path: str | Path) -> Path:
 def _base_port() -> int:
     """The ports follow RAILGATE_PORT by offset, so it needs room above it."""
     wanted = os.environ.get("RAILGATE_PORT", str(BASE_PORT))
-    if not wanted.isdigit() or not 0 < int(wanted) <= PORT_MAX:
+    if not wanted.isdecimal() or not 0 < int(wanted) <= PORT_MAX:
         raise SystemExit(f"RAILGATE_PORT={wanted} is no port: give a number up to {PORT_MAX}.")
     return int(wanted)
 

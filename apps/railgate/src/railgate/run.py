@@ -35,8 +35,8 @@ class Progress:
     """One line a step: what is being done, then a tick and the seconds it took."""
 
     def __init__(self) -> None:
-        encoding = (sys.stdout.encoding or "ascii").lower()
-        self._tick = "✓" if encoding.startswith("utf") else "ok"
+        speaks_utf8 = (sys.stdout.encoding or "ascii").lower().startswith("utf")
+        self._tick, self._cross = ("✓", "✗") if speaks_utf8 else ("ok", "failed")
         self._is_terminal = sys.stdout.isatty()
 
     @contextlib.contextmanager
@@ -44,8 +44,12 @@ class Progress:
         began = time.monotonic()
         if self._is_terminal:
             print(f"  . {what}", end="\r", flush=True)
-        yield
-        self.say(f"  {self._tick} {what:<44} {time.monotonic() - began:5.1f} s")
+        mark = self._cross
+        try:
+            yield
+            mark = self._tick
+        finally:
+            self.say(f"  {mark} {what:<48} {time.monotonic() - began:5.1f} s")
 
     def say(self, line: str) -> None:
         print(line, flush=True)

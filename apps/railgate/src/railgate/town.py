@@ -76,7 +76,8 @@ class Town:
         return town_ports(self.base_port, self.services)
 
     def port(self, name: str) -> int:
-        return self.ports[name]
+        """A service may speak of one that does not run here: its port is known all the same."""
+        return town_ports(self.base_port, (*SERVICES, *self.services))[name]
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port(name)}"
