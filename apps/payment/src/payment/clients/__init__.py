@@ -1,0 +1,1 @@
+"""The two neighbours of payment: order, and the provider."""
