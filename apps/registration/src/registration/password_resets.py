@@ -27,7 +27,7 @@ from registration.password_hashing import hash_password, is_password
 from registration.settings import settings
 
 
-def ask_for_reset(*, reset_id: UUID, email: str, address: str, now: datetime) -> None:
+def ask_for_reset(*, reset_id: UUID, email: str, address: str, now: datetime) -> PasswordReset:
     """
     Send a code to the address, or a mail that says it has no account.
 
@@ -44,6 +44,7 @@ def ask_for_reset(*, reset_id: UUID, email: str, address: str, now: datetime) ->
         known = db.session.get_one(PasswordReset, reset_id)
     if known.email_digest != digest:
         raise IdReused
+    return known
 
 
 def _keep(reset_id: UUID, email: str, digest: bytes, now: datetime) -> None:

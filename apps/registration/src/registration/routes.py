@@ -200,15 +200,15 @@ def forget_passenger(passenger_id: UUID) -> None:
 @resets.put("/password-resets/<uuid:reset_id>")
 @public
 @resets.arguments(schemas.ResetRequestSchema)
-@resets.response(202)
+@resets.response(202, schemas.PasswordResetSchema)
 @refuses(IdReused, TooManyRequests)
-def ask_for_reset(body: dict[str, str], reset_id: UUID) -> None:
+def ask_for_reset(body: dict[str, str], reset_id: UUID) -> Any:
     """
     Ask for a new password; a code is mailed
 
     The answer is the same whether the address has an account or not.
     """
-    password_resets.ask_for_reset(
+    return password_resets.ask_for_reset(
         reset_id=reset_id, email=body["email"], address=client_address(), now=utc_now()
     )
 

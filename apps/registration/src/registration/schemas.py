@@ -188,6 +188,13 @@ class ResetRequestSchema(Schema):
     email = EmailAddress(required=True, metadata=EMAIL)
 
 
+class PasswordResetSchema(Schema):
+    reset_id = fields.UUID(metadata=ACCOUNT_ID)
+    expires_at = Instant(
+        attribute="code_expires_at", metadata={**LATER, "description": "Of the code."}
+    )
+
+
 class NewPasswordSchema(CodeSchema):
     password = _new_password()
 

@@ -25,10 +25,10 @@ def upgrade() -> None:
         sa.Column("identity_digest", sa.LargeBinary()),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("email = lower(email)", name="ck_account_email_is_lower_case"),
+        sa.CheckConstraint("email = lower(email)", name="email_is_lower_case"),
         sa.CheckConstraint(
             "num_nulls(identity_kind, identity_sealed, identity_masked, identity_digest) IN (0, 4)",
-            name="ck_account_identity_is_whole",
+            name="identity_is_whole",
         ),
         sa.PrimaryKeyConstraint("account_id", name="pk_account"),
         sa.UniqueConstraint("email", name="uq_account_email"),
@@ -72,9 +72,7 @@ def upgrade() -> None:
         sa.Column("code_tries", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True)),
-        sa.CheckConstraint(
-            "code_tries BETWEEN 0 AND 5", name="ck_pending_registration_tries_are_bounded"
-        ),
+        sa.CheckConstraint("code_tries BETWEEN 0 AND 5", name="tries_are_bounded"),
         sa.PrimaryKeyConstraint("registration_id", name="pk_pending_registration"),
     )
     op.create_index("ix_pending_registration_expires_at", "pending_registration", ["expires_at"])
@@ -88,9 +86,7 @@ def upgrade() -> None:
         sa.Column("code_tries", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True)),
-        sa.CheckConstraint(
-            "code_tries BETWEEN 0 AND 5", name="ck_password_reset_tries_are_bounded"
-        ),
+        sa.CheckConstraint("code_tries BETWEEN 0 AND 5", name="tries_are_bounded"),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["account.account_id"],
@@ -144,9 +140,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("rotated_at", sa.DateTime(timezone=True)),
         sa.Column("successor_salt", sa.Text()),
-        sa.CheckConstraint(
-            "num_nulls(rotated_at, successor_salt) IN (0, 2)", name="ck_refresh_token_use_is_whole"
-        ),
+        sa.CheckConstraint("num_nulls(rotated_at, successor_salt) IN (0, 2)", name="use_is_whole"),
         sa.ForeignKeyConstraint(
             ["session_id"],
             ["session.session_id"],
