@@ -1,4 +1,4 @@
-"""What payment asks of an order, and what order answers when time, rivals and repetition interfere."""
+"""What payment asks of an order, and what it hears when time, rivals and repetition interfere."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -106,6 +106,8 @@ def engine_options(name: str, settings: ServiceSettings) -> dict[str, Any]:
         "max_overflow": 2,
         "pool_timeout": 3,
         "pool_pre_ping": True,
+        # An error message shall not carry passengers into the log.
+        "hide_parameters": True,
         "connect_args": {
             "connect_timeout": 3,
             "application_name": f"railgate-{name}",

@@ -9,15 +9,28 @@ from typing import Any
 
 from sqlalchemy import text
 
+# PostgreSQL enters a row into an exclusion index first and looks for rivals then, so two that arrive
+# together wait for each other until one is killed as a deadlock, a second later. A lock on each
+# seat and passenger, taken in one order by all, lets the second wait for the first instead. It is
+# not the guard: without it (or with two keys that collide) the constraints still decide.
+#
 # A hold whose time has passed is free for the next buyer at that very moment, with every worker
 # dead: the claiming statement itself releases what has lapsed on the seats (and the passengers) it
 # wants. The account's own lapsed orders give back their slot of the day in the same way.
 #
-# A data-modifying WITH part runs when another part reads it, so `placed` reads `lapsed` and
-# `lapsed_orders` first, and `claimed` reads `placed`. Seats are claimed in sorted order, so two
-# orders wait for each other at most one way round.
+# A data-modifying WITH part runs when another part reads it, so `lapsed` reads `locked`, `placed`
+# reads `lapsed` and `lapsed_orders`, and `claimed` reads `placed`.
 PLACE_ORDER = text("""
-WITH lapsed AS (
+WITH locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT hashtextextended(:run_id || '/' || seat_id, 0) AS key
+        FROM unnest(:seat_ids) AS seat_id
+        UNION
+        SELECT hashtextextended(:run_id || '/' || encode(digest, 'hex'), 0)
+        FROM unnest(:digests) AS digest
+        ORDER BY key
+    ) AS keys
+), lapsed AS (
     UPDATE seat_claim SET state = 'expired'
     WHERE claim_id IN (
         SELECT claim_id FROM seat_claim
@@ -25,7 +38,7 @@ WITH lapsed AS (
           AND (seat_id = ANY(:seat_ids) OR passenger_digest = ANY(:digests))
         ORDER BY seat_id, claim_id
         FOR UPDATE
-    ) AND state = 'held' AND expires_at <= :now
+    ) AND state = 'held' AND expires_at <= :now AND (SELECT count(*) FROM locked) >= 0
     RETURNING 1
 ), lapsed_orders AS (
     UPDATE orders SET state = 'expired', ended_at = :now
@@ -55,7 +68,9 @@ WITH lapsed AS (
     FROM today, vacant
     WHERE today.opened < :holds_per_day_max
       AND NOT EXISTS (SELECT 1 FROM closed_run WHERE run_id = CAST(:run_id AS uuid))
-      AND (SELECT count(*) FROM lapsed) + (SELECT count(*) FROM lapsed_orders) >= 0
+      AND (SELECT count(*) FROM locked) >= 0
+      AND (SELECT count(*) FROM lapsed) >= 0
+      AND (SELECT count(*) FROM lapsed_orders) >= 0
     ON CONFLICT (order_id) DO NOTHING
     RETURNING order_id
 ), travelling AS (
@@ -93,6 +108,15 @@ WITH target AS (
       AND o.amount_minor = :amount_minor AND o.currency = :currency
       AND NOT EXISTS (SELECT 1 FROM closed_run c WHERE c.run_id = o.run_id)
     FOR UPDATE
+), locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT hashtextextended(mine.run_id || '/' || mine.seat_id, 0) AS key
+        FROM target JOIN seat_claim mine ON mine.order_id = target.order_id
+        UNION
+        SELECT hashtextextended(mine.run_id || '/' || encode(mine.passenger_digest, 'hex'), 0)
+        FROM target JOIN seat_claim mine ON mine.order_id = target.order_id
+        ORDER BY key
+    ) AS keys
 ), lapsed AS (
     UPDATE seat_claim SET state = 'expired'
     WHERE claim_id IN (
@@ -103,13 +127,14 @@ WITH target AS (
          AND other.order_id <> target.order_id
          AND (other.seat_id = mine.seat_id OR other.passenger_digest = mine.passenger_digest)
         WHERE other.state = 'held' AND other.expires_at <= :now
-    ) AND state = 'held' AND expires_at <= :now
+    ) AND state = 'held' AND expires_at <= :now AND (SELECT count(*) FROM locked) >= 0
     RETURNING 1
 ), confirmed AS (
     UPDATE orders SET state = 'confirmed', pnr = :pnr, confirmed_at = :now, ended_at = NULL,
         slot = CASE WHEN orders.state = 'expired' THEN NULL ELSE slot END
     FROM target
-    WHERE orders.order_id = target.order_id AND (SELECT count(*) FROM lapsed) >= 0
+    WHERE orders.order_id = target.order_id
+      AND (SELECT count(*) FROM locked) >= 0 AND (SELECT count(*) FROM lapsed) >= 0
     RETURNING orders.order_id, orders.account_id
 ), sold AS (
     UPDATE seat_claim SET state = 'sold', expires_at = NULL
