@@ -1,5 +1,6 @@
 """The servers start as whoever we are, keep what they must, and leave nothing behind."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -33,30 +34,48 @@ with PostgresServer(folder / "postgres") as postgres, ValkeyServer(folder / "val
 """
 
 
+def new_folder(name):
+    folder = Path(tempfile.mkdtemp(prefix=f"railgate-{name}-"))
+    folder.chmod(0o755)
+    return folder
+
+
 @pytest.fixture
 def open_folder():
     """A folder that other users can pass through, as a project's folder usually is."""
-    folder = Path(tempfile.mkdtemp(prefix="railgate-open-"))
-    folder.chmod(0o755)
+    folder = new_folder("open")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def made_cluster():
-    """Making a cluster takes a second, copying one a tenth of it."""
-    folder = Path(tempfile.mkdtemp(prefix="railgate-made-"))
-    folder.chmod(0o755)
-    with PostgresServer(folder, for_tests=True):
+def server():
+    """A running server for tests that leave it running; making one takes a second."""
+    folder = new_folder("running")
+    with PostgresServer(folder, for_tests=True) as running:
+        yield running
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The folder of a stopped server for tests that leave it whole."""
+    folder = new_folder("stopped")
+    with PostgresServer(folder):
         pass
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def cluster(made_cluster, open_folder):
-    subprocess.run(["cp", "-a", f"{made_cluster}/.", open_folder], check=True)
-    return open_folder
+@contextlib.contextmanager
+def damaged(path, content):
+    """Put something else into the file, or take it away, for a while."""
+    before = path.read_bytes()
+    path.unlink() if content is None else path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
 
 
 @pytest.fixture(autouse=True)
@@ -108,39 +127,36 @@ def test_a_restart_keeps_the_data(cluster):
         assert ask(url, "SHOW fsync") == [("on",)]
 
 
-def test_a_killed_server_comes_back_with_its_data(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        ask(server.admin_url, "CREATE TABLE claim (seat int); INSERT INTO claim VALUES (5)")
-        os.kill(server.pid, signal.SIGKILL)
-        server.restart()
-        assert ask(server.admin_url, "SELECT seat FROM claim") == [(5,)]
+def test_a_killed_server_comes_back_with_its_data(server):
+    url = server.create_database("killed")
+    ask(url, "CREATE TABLE claim (seat int); INSERT INTO claim VALUES (5)")
+    os.kill(server.pid, signal.SIGKILL)
+    server.restart()
+    assert ask(url, "SELECT seat FROM claim") == [(5,)]
 
 
-def test_each_role_enters_only_its_own_database(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        server.create_database("order", owner="order", password="one")
-        server.create_database("payment", owner="payment", password="two")
-        for database in ("payment", "postgres", "template1"):
-            with pytest.raises(psycopg2.OperationalError, match="permission denied"):
-                ask(server.url(database, "order", "one"), "SELECT 1")
-        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-            ask(server.url("order", "order", "wrong"), "SELECT 1")
+def test_each_role_enters_only_its_own_database(server):
+    server.create_database("order", owner="order", password="one")
+    server.create_database("payment", owner="payment", password="two")
+    for database in ("payment", "postgres", "template1"):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+            ask(server.url(database, "order", "one"), "SELECT 1")
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        ask(server.url("order", "order", "wrong"), "SELECT 1")
 
 
-def test_a_database_is_copied_from_a_template_and_dropped(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        ask(server.create_database("original"), "CREATE TABLE claim (seat int)")
-        copy = server.create_database("copy", template="original")
-        assert ask(copy, "SELECT count(*) FROM claim") == [(0,)]
-        server.drop_database("copy")
-        with pytest.raises(psycopg2.OperationalError, match="does not exist"):
-            ask(copy, "SELECT 1")
+def test_a_database_is_copied_from_a_template_and_dropped(server):
+    ask(server.create_database("original"), "CREATE TABLE claim (seat int)")
+    copy = server.create_database("copy", template="original")
+    assert ask(copy, "SELECT count(*) FROM claim") == [(0,)]
+    server.drop_database("copy")
+    with pytest.raises(psycopg2.OperationalError, match="does not exist"):
+        ask(copy, "SELECT 1")
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root has this trouble")
-def test_root_lends_the_files_to_another_user(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        assert owner_of_pid(server.pid) == pwd.getpwnam("nobody").pw_uid
+def test_root_lends_the_files_to_another_user(server):
+    assert owner_of_pid(server.pid) == pwd.getpwnam("nobody").pw_uid
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root has this trouble")
@@ -168,15 +184,13 @@ def test_a_plain_user_starts_it_directly(open_folder):
 
 
 def test_a_stale_lock_of_a_stranger_is_disowned(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        data = server._data
-        lock = (data / "postmaster.pid").read_text()
     stranger = subprocess.Popen(["sleep", "60"])
+    lock = cluster / "cluster" / "data" / "postmaster.pid"
     try:
-        lines = lock.splitlines()
-        (data / "postmaster.pid").write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
-        shutil.chown(data / "postmaster.pid", data.stat().st_uid, data.stat().st_gid)
-        with PostgresServer(cluster, for_tests=True) as server:
+        lock.write_text(f"{stranger.pid}\n{lock.parent}\n0\n1\n\n127.0.0.1\n0 0\nready\n")
+        owner = lock.parent.stat()
+        os.chown(lock, owner.st_uid, owner.st_gid)
+        with PostgresServer(cluster) as server:
             assert server.answers()
         assert stranger.poll() is None
     finally:
@@ -198,10 +212,10 @@ def test_no_orphan_stays_when_we_are_killed_and_the_next_start_works(cluster, ho
         wait_until_gone(*pids)
 
 
-def test_a_second_server_on_the_folder_is_refused(open_folder):
-    holder = f"process {os.getpid()}"
-    with ValkeyServer(open_folder, for_tests=True), pytest.raises(FolderInUse, match=holder):
-        PostgresServer(open_folder, for_tests=True).start()
+def test_a_second_server_on_the_folder_is_refused(server):
+    with pytest.raises(FolderInUse, match=f"process {os.getpid()}"):
+        PostgresServer(server.folder, for_tests=True).start()
+    assert server.answers()
 
 
 def test_a_folder_is_free_again_after_the_stop(open_folder):
@@ -211,27 +225,28 @@ def test_a_folder_is_free_again_after_the_stop(open_folder):
 
 
 def test_a_damaged_data_folder_is_one_clear_sentence(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        data = server._data
-    (data / "global" / "pg_control").write_bytes(b"")
-    with pytest.raises(DataFolderBroken, match=r"PostgreSQL does not start\. It says: "):
-        PostgresServer(cluster, for_tests=True).start()
+    control = cluster / "cluster" / "data" / "global" / "pg_control"
+    with (
+        damaged(control, b""),
+        pytest.raises(DataFolderBroken, match=r"PostgreSQL does not start\. It says: "),
+    ):
+        PostgresServer(cluster).start()
 
 
 def test_data_of_another_version_is_one_clear_sentence(cluster):
-    with PostgresServer(cluster, for_tests=True) as server:
-        data = server._data
-    (data / "PG_VERSION").write_text("9\n")
-    with pytest.raises(DataFolderBroken, match="was written by PostgreSQL 9, which is not"):
-        PostgresServer(cluster, for_tests=True).start()
+    with (
+        damaged(cluster / "cluster" / "data" / "PG_VERSION", b"9\n"),
+        pytest.raises(DataFolderBroken, match="was written by PostgreSQL 9, which is not"),
+    ):
+        PostgresServer(cluster).start()
 
 
 def test_a_lost_password_is_one_clear_sentence(cluster):
-    with PostgresServer(cluster, for_tests=True):
-        pass
-    (cluster / "admin_password").unlink()
-    with pytest.raises(DataFolderBroken, match="admin_password is missing"):
-        PostgresServer(cluster, for_tests=True).start()
+    with (
+        damaged(cluster / "admin_password", None),
+        pytest.raises(DataFolderBroken, match="admin_password is missing"),
+    ):
+        PostgresServer(cluster).start()
 
 
 def test_half_a_cluster_is_made_anew(open_folder):
@@ -279,24 +294,22 @@ def test_the_cluster_stays_with_the_version_that_wrote_it(open_folder, monkeypat
         assert ask(server.admin_url, "SHOW server_version_num") == before
 
 
-def test_a_given_server_is_used_and_left_alone(cluster, open_folder, monkeypatch):
-    with PostgresServer(cluster, for_tests=True) as own:
-        monkeypatch.setenv("DATABASE_URL", own.admin_url)
-        with PostgresServer(open_folder / "unused") as given:
-            url = given.create_database("order", owner="order", password="x y")
-            assert ask(url, "SELECT current_user, current_database()") == [("order", "order")]
-            with pytest.raises(ServerFailed, match="not ours"):
-                given.restart()
-        assert own.answers()
-        assert not (open_folder / "unused").exists()
+def test_a_given_server_is_used_and_left_alone(server, open_folder, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", server.admin_url)
+    with PostgresServer(open_folder / "unused") as given:
+        url = given.create_database("given", owner="given", password="x y")
+        assert ask(url, "SELECT current_user, current_database()") == [("given", "given")]
+        with pytest.raises(ServerFailed, match="not ours"):
+            given.restart()
+    assert server.answers()
+    assert not (open_folder / "unused").exists()
 
 
-def test_an_admin_who_is_no_superuser_can_make_databases(cluster):
-    with PostgresServer(cluster, for_tests=True) as own:
-        ask(own.admin_url, "CREATE ROLE landlord LOGIN CREATEDB CREATEROLE PASSWORD 'x'")
-        ask(own.admin_url, "GRANT CONNECT ON DATABASE postgres TO landlord")
-        given = PostgresServer(cluster, given_url=own.url("postgres", "landlord", "x"))
-        assert ask(given.create_database("order", owner="order", password="y"), "SELECT 1")
+def test_an_admin_who_is_no_superuser_can_make_databases(server):
+    ask(server.admin_url, "CREATE ROLE landlord LOGIN CREATEDB CREATEROLE PASSWORD 'x'")
+    ask(server.admin_url, "GRANT CONNECT ON DATABASE postgres TO landlord")
+    given = PostgresServer(server.folder, given_url=server.url("postgres", "landlord", "x"))
+    assert ask(given.create_database("flat", owner="tenant", password="y"), "SELECT 1")
 
 
 def test_a_given_server_that_is_silent_is_one_clear_sentence(open_folder, monkeypatch):
