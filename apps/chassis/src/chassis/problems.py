@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import orjson
 from flask import Flask, Response, g
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -55,7 +55,10 @@ class DatabaseUnavailable(Problem):
 
 
 class ProblemSchema(Schema):
-    """How an error looks, for the API's description."""
+    """How an error looks, for the API's description; a reason may bring members of its own."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(metadata={"example": "urn:railgate:problem:invalid_request"})
     title = fields.String(metadata={"example": InvalidRequest.title})
