@@ -88,11 +88,13 @@ def upgrade():
             "owed_to_order IN ('unpin', 'failure')", name=op.f("ck_payment_owed_to_order")
         ),
         sa.CheckConstraint(
-            "state IN ('created', 'pending', 'authorised', 'confirmed', 'captured', 'declined', 'voided', 'refunded', 'failed')",
+            "state IN ('created', 'pending', 'authorised', 'confirmed', 'captured',"
+            " 'declined', 'voided', 'refunded', 'failed')",
             name=op.f("ck_payment_state"),
         ),
         sa.CheckConstraint(
-            "state NOT IN ('authorised', 'confirmed', 'captured', 'voided', 'refunded', 'failed') OR amount_minor IS NOT NULL",
+            "state NOT IN ('authorised', 'confirmed', 'captured', 'voided', 'refunded', 'failed')"
+            " OR amount_minor IS NOT NULL",
             name=op.f("ck_payment_money_has_an_amount"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_amount_minor")),
