@@ -19,8 +19,17 @@ import pytest
 
 from railgate import children, commands, keys
 from railgate.launching import DataFolderBroken, hold_folder
+from railgate.prepared import Prepared
 from railgate.run import PortTaken, refuse_taken_ports
-from railgate.town import SERVICES, set_from_outside, town_ports
+from railgate.town import (
+    SERVICES,
+    Preparation,
+    Service,
+    Town,
+    preparation_programs,
+    set_from_outside,
+    town_ports,
+)
 
 START_SECONDS = 60
 RUN_TOYS = """
@@ -166,7 +175,13 @@ def test_preparations_run_with_the_password_they_are_given(town):
 
 
 def test_the_terminal_shows_each_step_and_what_to_try(town):
-    for words in ("✓ PostgreSQL", "✓ Valkey", "✓ Gateway", "Railgate is up", town.base_url):
+    for words in (
+        "✓ PostgreSQL",
+        "✓ Valkey",
+        "✓ Gateway and workers",
+        "Railgate is up",
+        town.base_url,
+    ):
         assert words in town.said
     assert town.said.count("curl '") == 3
 
@@ -368,3 +383,26 @@ def test_settings_for_one_program_come_from_outside(monkeypatch):
     monkeypatch.setenv("ORDER__HOLD_SECONDS", "5")
     assert set_from_outside("order") == {"HOLD_SECONDS": "5"}
     assert set_from_outside("payment") == {}
+
+
+def test_a_second_start_of_the_same_code_prepares_only_what_the_day_needs(tmp_path, monkeypatch):
+    make_toys(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    daily = Preparation(("roll-forward",), is_for_every_start=True)
+    service = Service("alpha", 1, preparations=(Preparation(("migrate",)), daily))
+    place = Town(tmp_path, 8080, (service,), {}, {"alpha": "x"}, {"alpha": "y"})
+    prepared = Prepared(tmp_path)
+
+    def words():
+        known = prepared.is_done(service)
+        programs = preparation_programs(place, service, is_known_code=known)
+        return [program.command[-1] for program in programs]
+
+    assert words() == ["migrate", "roll-forward"]
+    prepared.remember([service])
+    assert words() == ["roll-forward"]
+    (tmp_path / "alpha" / "migration.sql").write_text("CREATE TABLE seat ()")
+    assert words() == ["migrate", "roll-forward"]
+    prepared.remember([service])
+    (tmp_path / "prepared.json").write_text("{half")
+    assert words() == ["migrate", "roll-forward"]

@@ -17,6 +17,7 @@ from typing import Any
 
 from railgate import children, town
 from railgate.launching import DataFolderBroken, ServerFailed, hold_folder
+from railgate.prepared import Prepared
 from railgate.servers import PostgresServer, ValkeyServer
 from railgate.summary import summary
 from railgate.supervisor import WATCH_SECONDS, ProgramFailed, Supervisor
@@ -135,7 +136,7 @@ def _run_until_stopped(run: Run, progress: Progress, everything: contextlib.Exit
     supervisor = Supervisor(run.folder / "logs", progress.say)
     everything.callback(supervisor.stop)
     everything.callback(run.state_file.unlink, missing_ok=True)
-    _start_programs(place, supervisor, progress)
+    _start_programs(run, place, supervisor, progress)
     supervisor.watch_server(postgres)
     supervisor.watch_server(valkey)
     _write_state(run, place, supervisor)
@@ -143,16 +144,28 @@ def _run_until_stopped(run: Run, progress: Progress, everything: contextlib.Exit
     _watch(run, place, supervisor)
 
 
-def _start_programs(place: Town, supervisor: Supervisor, progress: Progress) -> None:
+def _start_programs(run: Run, place: Town, supervisor: Supervisor, progress: Progress) -> None:
+    """The workers come last: nobody waits for them, and they would slow the others' start."""
     with progress.step("Tables, timetable, sales for the next ten days"):
-        supervisor.run_chains(town.preparation_programs(place, s) for s in place.services)
+        _prepare(run, place, supervisor)
     with progress.step("Mail catcher and payment sandbox"):
         supervisor.start(town.neighbour_programs(place))
     names = ", ".join(service.name for service in place.services)
     with progress.step(f"Services: {names}"):
-        supervisor.start([p for s in place.services for p in town.service_programs(place, s)])
-    with progress.step("Gateway"):
-        supervisor.start([town.gateway_program(place)])
+        supervisor.start([town.service_program(place, s) for s in place.services])
+    with progress.step("Gateway and workers"):
+        supervisor.start([*town.worker_programs(place), town.gateway_program(place)])
+
+
+def _prepare(run: Run, place: Town, supervisor: Supervisor) -> None:
+    """A database that is not ours, or is new each time, is prepared at each start."""
+    prepared = Prepared(run.folder)
+    is_kept = not run.for_tests and "DATABASE_URL" not in os.environ
+    supervisor.run_chains(
+        town.preparation_programs(place, s, is_known_code=is_kept and prepared.is_done(s))
+        for s in place.services
+    )
+    prepared.remember(place.services)
 
 
 def _watch(run: Run, place: Town, supervisor: Supervisor) -> None:

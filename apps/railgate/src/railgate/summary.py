@@ -16,7 +16,7 @@ Railgate is up after {seconds:.1f} s: {base}
 
 Try:
   curl '{base}/api/ticket/stations?q=chatt'
-  curl '{base}/api/ticket/runs?from=DHK&to=CTG&date={day}'
+  curl '{base}/api/ticket/runs?from=DA&to=CTG&date={day}'
   curl '{base}/api/registration/sessions' -H 'Content-Type: application/json' \\
     -d '{{"email": "{passenger[email]}", "password": "{passenger[password]}"}}'
 

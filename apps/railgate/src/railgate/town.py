@@ -30,10 +30,14 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_
 
 @dataclass(frozen=True)
 class Preparation:
-    """A command of `python -m <service>.commands` that every start repeats harmlessly."""
+    """
+    A command of `python -m <service>.commands` that may be repeated without harm. Where
+    only new code can make a difference, a start of the same code leaves it out.
+    """
 
     words: tuple[str, ...]
     password_key: str | None = None
+    is_for_every_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,16 @@ def service_environment(town: Town, service: Service) -> dict[str, str]:
     return passed_on() | common | service.environment(town) | set_from_outside(service.name)
 
 
-def preparation_programs(town: Town, service: Service) -> list[Program]:
+def preparation_programs(
+    town: Town, service: Service, *, is_known_code: bool = False
+) -> list[Program]:
     """Give the commands that bring the service's database up to date, in their order."""
     environment = service_environment(town, service)
     commands = (sys.executable, "-m", f"{service.name}.commands")
     programs = []
     for preparation in service.preparations:
+        if is_known_code and not preparation.is_for_every_start:
+            continue
         secret = {}
         if preparation.password_key is not None:
             secret = {"ACCOUNT_PASSWORD": town.keys[preparation.password_key]}
@@ -129,8 +137,8 @@ def preparation_programs(town: Town, service: Service) -> list[Program]:
     return programs
 
 
-def service_programs(town: Town, service: Service) -> list[Program]:
-    """Give the service under gunicorn and its worker."""
+def service_program(town: Town, service: Service) -> Program:
+    """Give the service under gunicorn."""
     environment = service_environment(town, service)
     metrics = town.folder / "metrics" / service.name
     web = environment | {
@@ -140,20 +148,26 @@ def service_programs(town: Town, service: Service) -> list[Program]:
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
     }
     gunicorn = ("-m", "gunicorn", "-c", "python:chassis.gunicorn_conf")
-    programs = [
+    return Program(
+        name=service.name,
+        command=(sys.executable, *gunicorn, f"{service.name}.app:create_app()"),
+        environment=web,
+        port=town.port(service.name),
+        ready_url=f"{town.address(service.name)}/readyz",
+        emptied_folder=metrics,
+    )
+
+
+def worker_programs(town: Town) -> list[Program]:
+    return [
         Program(
-            name=service.name,
-            command=(sys.executable, *gunicorn, f"{service.name}.app:create_app()"),
-            environment=web,
-            port=town.port(service.name),
-            ready_url=f"{town.address(service.name)}/readyz",
-            emptied_folder=metrics,
+            name=f"{service.name}-worker",
+            command=(sys.executable, "-m", f"{service.name}.worker"),
+            environment=service_environment(town, service),
         )
+        for service in town.services
+        if service.has_worker
     ]
-    if service.has_worker:
-        worker = (sys.executable, "-m", f"{service.name}.worker")
-        programs.append(Program(f"{service.name}-worker", worker, environment))
-    return programs
 
 
 def neighbour_programs(town: Town) -> list[Program]:
@@ -294,7 +308,7 @@ SERVICES = (
         preparations=(
             MIGRATE,
             Preparation(("load-timetable",)),
-            Preparation(("roll-forward", "--days", str(DAYS_ON_SALE))),
+            Preparation(("roll-forward", "--days", str(DAYS_ON_SALE)), is_for_every_start=True),
         ),
     ),
     Service("order", 3, _order),
