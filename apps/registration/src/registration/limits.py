@@ -25,33 +25,48 @@ class TooManyRequests(Problem):
         )
 
 
-def count_code(*, why: str, email: str, address: str, now: datetime) -> None:
+def count_asking(*, why: str, address: str, now: datetime) -> None:
+    """
+    Count a request that hashes a password or sends a mail, new or repeated.
+
+    Raises:
+        TooManyRequests: the hour's share of the address is used up.
+    """
+    limit = settings().codes_per_address_hour
+    _count(f"{why}:address", address, limit=limit, window_seconds=HOUR_SECONDS, now=now)
+
+
+def count_mail(*, why: str, email: str, now: datetime) -> None:
     """
     Count a mail with a code. Registrations and resets count apart (`why`), so that a flood of
     the one cannot keep a person from the other.
 
     Raises:
-        TooManyRequests: the hour's share of the mailbox or the address is used up.
+        TooManyRequests: the hour's share of the mailbox is used up.
     """
-    limits = settings()
-    _count(f"{why}:address", address, limits.codes_per_address_hour, HOUR_SECONDS, now)
-    _count(f"{why}:mail", email, limits.codes_per_mail_hour, HOUR_SECONDS, now)
+    limit = settings().codes_per_mail_hour
+    _count(f"{why}:mail", email, limit=limit, window_seconds=HOUR_SECONDS, now=now)
 
 
 def count_sign_in(*, email: str, address: str, now: datetime) -> None:
     """
-    Count a try before the password is looked at, so that parallel ones cannot slip through.
+    Count a try before the password is looked at, so that parallel ones cannot slip through. An
+    account's limit is stricter for one address than for all: nobody shuts another out by
+    guessing from one machine.
 
     Raises:
         TooManyRequests: too many tries for the account (known or not) or from the address.
     """
-    limits = settings()
-    window_seconds = limits.sign_in_window_seconds
-    _count("sign-in:address", address, limits.sign_ins_per_address, window_seconds, now)
-    _count("sign-in:account", email, limits.sign_ins_per_account, window_seconds, now)
+    allowed = settings()
+    for what, whose, limit in (
+        ("sign-in:address", address, allowed.sign_ins_per_address),
+        ("sign-in:account-address", f"{email} {address}", allowed.sign_ins_per_account_and_address),
+        ("sign-in:account", email, allowed.sign_ins_per_account),
+    ):
+        _count(what, whose, limit=limit, window_seconds=allowed.sign_in_window_seconds, now=now)
 
 
-def _count(what: str, whose: str, limit: int, window_seconds: int, now: datetime) -> None:
+def _count(what: str, whose: str, *, limit: int, window_seconds: int, now: datetime) -> None:
     """The key is a digest: Redis need not know who asks."""
     throttle = cast("Throttle", current_app.extensions["throttle"])
     key = f"{what}:{settings().hash_key.digest('throttle', what, whose).hex()[:32]}"

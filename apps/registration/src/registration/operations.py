@@ -16,7 +16,7 @@ from registration import mails
 from registration.applicant import Applicant, IdentityDocument
 from registration.codes import FreshCode, count_try, enqueue_mail, fresh_code
 from registration.identity_number import masked
-from registration.limits import TooManyRequests, count_code
+from registration.limits import TooManyRequests, count_asking, count_mail
 from registration.models import Account, PendingRegistration, db
 from registration.one_time_code import CODE_LIFETIME, RESEND_WAIT
 from registration.password_hashing import hash_password, is_password
@@ -46,11 +46,12 @@ def register(
         IdReused: the id stands for another registration.
         TooManyRequests: too many codes for the mailbox or from the address.
     """
+    count_asking(why="registration", address=address, now=now)
     refuse_weak(applicant.password, email=applicant.email, name=applicant.name)
     with transaction(db) as session:
         known = session.get(PendingRegistration, registration_id)
     if known is None:
-        count_code(why="registration", email=applicant.email, address=address, now=now)
+        count_mail(why="registration", email=applicant.email, now=now)
         if _keep(registration_id, applicant, hash_password(applicant.password), now):
             return db.session.get_one(PendingRegistration, registration_id), True
         known = db.session.get_one(PendingRegistration, registration_id)
@@ -133,7 +134,8 @@ def send_another_code(*, registration_id: UUID, address: str, now: datetime) -> 
     if pending is None or pending.expires_at <= now:
         raise NotFound
     _refuse_before(pending.resend_after_at, now)
-    count_code(why="registration", email=pending.email, address=address, now=now)
+    count_asking(why="registration", address=address, now=now)
+    count_mail(why="registration", email=pending.email, now=now)
     with transaction(db) as session:
         code = _code_for(registration_id, pending.email, now)
         replaced = (

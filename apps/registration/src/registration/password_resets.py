@@ -19,7 +19,7 @@ from registration.codes import (
     enqueue_mail,
     fresh_code,
 )
-from registration.limits import count_code
+from registration.limits import count_asking, count_mail
 from registration.models import Account, PasswordReset, Session, db
 from registration.one_time_code import CODE_LIFETIME
 from registration.operations import refuse_weak
@@ -35,11 +35,12 @@ def ask_for_reset(*, reset_id: UUID, email: str, address: str, now: datetime) ->
         IdReused: the id stands for another address.
         TooManyRequests: too many codes for the mailbox or from the address.
     """
+    count_asking(why="reset", address=address, now=now)
     digest = settings().hash_key.digest("reset-email", email)
     with transaction(db) as session:
         known = session.get(PasswordReset, reset_id)
     if known is None:
-        count_code(why="reset", email=email, address=address, now=now)
+        count_mail(why="reset", email=email, now=now)
         _keep(reset_id, email, digest, now)
         known = db.session.get_one(PasswordReset, reset_id)
     if known.email_digest != digest:

@@ -21,7 +21,8 @@ class Settings(ServiceSettings):
     codes_per_mail_hour: int = 5
     # Mobile networks put many people behind one address, so these only stop machines.
     codes_per_address_hour: int = 60
-    sign_ins_per_account: int = 10
+    sign_ins_per_account_and_address: int = 10
+    sign_ins_per_account: int = 50
     sign_ins_per_address: int = 100
     sign_in_window_seconds: int = 300
 

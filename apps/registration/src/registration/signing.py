@@ -73,6 +73,7 @@ def register_signing(app: Flask, key: SigningKey, previous: PublicKey | None) ->
         JWT_ENCODE_ISSUER=ISSUER,
         JWT_ENCODE_AUDIENCE=AUDIENCE,
         JWT_ENCODE_NBF=False,
+        JWT_COOKIE_CSRF_PROTECT=False,
     )
     JWTManager(app)
     for trusted in published(key, previous):
