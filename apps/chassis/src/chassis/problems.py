@@ -89,7 +89,12 @@ def problem_response(
     }
     if detail:
         body["detail"] = detail
-    return Response(orjson.dumps(body, default=str), status, headers, content_type=CONTENT_TYPE)
+    return Response(
+        orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
+        status,
+        headers,
+        content_type=CONTENT_TYPE,
+    )
 
 
 def register_problem_handlers(app: Flask) -> None:
