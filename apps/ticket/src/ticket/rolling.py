@@ -45,13 +45,10 @@ def _roll_batch(numbers: Sequence[str], *, days: int, now: datetime) -> int:
 
 def _missing(session: DbSession, *, days: int, now: datetime) -> dict[str, list[date]]:
     """The dates on which a train runs and has no run yet, by train number."""
-    existing = set(
-        session.execute(
-            select(Run.train_number, Run.service_date).where(
-                Run.service_date >= now.date() - timedelta(days=2)
-            )
-        ).tuples()
+    rows = select(Run.train_number, Run.service_date).where(
+        Run.service_date >= now.date() - timedelta(days=2)
     )
+    existing = {(number, service_date) for number, service_date in session.execute(rows)}
     found = defaultdict(list)
     for number, (timezone, calendar) in calendars_of(session).items():
         for day in days_from(local_date(now, timezone), days + 1):

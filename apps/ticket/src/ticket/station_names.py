@@ -34,14 +34,18 @@ class SearchKey:
 
     letters: str
     starts: tuple[int, ...]
+    is_other: bool = False
 
-    def rank(self, query: str) -> int | None:
-        """0 for the beginning, 1 for the beginning of a word, 2 for anywhere else."""
+    def rank(self, query: str) -> tuple[int, bool] | None:
+        """
+        The beginning is best, then the beginning of a word, then anywhere else; among equals the
+        name itself comes before another name, so "Dhaka" is not its airport.
+        """
         if self.letters.startswith(query):
-            return 0
+            return 0, self.is_other
         if any(self.letters.startswith(query, start) for start in self.starts):
-            return 1
-        return 2 if query in self.letters else None
+            return 1, self.is_other
+        return (2, self.is_other) if query in self.letters else None
 
 
 def letters_of(text: str) -> str:
@@ -55,16 +59,16 @@ def keys_of(name: str) -> list[SearchKey]:
     for known, others in OTHER_NAMES.items():
         if keys and keys[0].letters.startswith(known):
             rest = keys[0].letters.removeprefix(known)
-            keys += [_key([other, rest] if rest else [other]) for other in others]
+            keys += [_key([other, rest] if rest else [other], is_other=True) for other in others]
     return keys
 
 
-def _key(words: list[str]) -> SearchKey:
+def _key(words: list[str], *, is_other: bool = False) -> SearchKey:
     starts, length = [], 0
     for word in words:
         starts.append(length)
         length += len(word)
-    return SearchKey("".join(words), tuple(starts))
+    return SearchKey("".join(words), tuple(starts), is_other)
 
 
 def _words(text: str) -> list[str]:
