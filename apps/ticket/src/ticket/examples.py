@@ -33,7 +33,7 @@ TRAINS: dict[str, Any] = {
             "zone": "east",
             "valid_from": None,
             "valid_until": None,
-            "from_code": "DHK",
+            "from_code": "DA",
             "to_code": "CTG",
         }
     ]
@@ -50,11 +50,11 @@ COACH = {
 }
 
 _STOPS: list[dict[str, Any]] = [
-    {"station_code": "DHK", "arrives_minute": None, "departs_minute": 990},
+    {"station_code": "DA", "arrives_minute": None, "departs_minute": 990},
     {"station_code": "CTG", "arrives_minute": 1285, "departs_minute": None},
 ]
 _NAMES: list[dict[str, Any]] = [
-    {"sequence": 0, "station_code": "DHK", "name": "Dhaka", "name_bn": "ঢাকা"},
+    {"sequence": 0, "station_code": "DA", "name": "Dhaka", "name_bn": "ঢাকা"},
     {"sequence": 1, "station_code": "CTG", "name": "Chattogram", "name_bn": "চট্টগ্রাম"},
 ]
 
@@ -160,7 +160,7 @@ FARES = {
     "fares": [
         {
             "seat_class": "SNIGDHA",
-            "from_code": "DHK",
+            "from_code": "DA",
             "to_code": "CTG",
             "price_minor": 85_500,
             "vat_minor": 11_200,

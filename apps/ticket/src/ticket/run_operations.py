@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -177,5 +176,5 @@ def _runs_of(session: DbSession, terms: WindowTerms) -> list[Run]:
 
 
 def _zones(session: DbSession) -> dict[str, str]:
-    rows: Any = session.execute(select(Train.train_number, Train.zone))
-    return dict(rows.tuples())
+    rows = session.execute(select(Train.train_number, Train.zone))
+    return {number: zone for number, zone in rows}  # noqa: C416 - rows are no mapping
