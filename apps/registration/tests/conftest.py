@@ -36,21 +36,27 @@ def signing_key_pem():
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def sealing_key():
-    return SealingKey(base64.b64encode(os.urandom(32)).decode())
+@pytest.fixture(scope="session")
+def keys():
+    """The keys as a program finds them in its environment."""
+    return {
+        "ACCESS_TOKEN_KEY": signing_key_pem(),
+        "IDENTITY_KEY": base64.b64encode(os.urandom(32)).decode(),
+        "HASH_KEY": secrets.token_hex(32),
+    }
 
 
 @pytest.fixture(scope="session")
-def settings():
+def settings(keys):
     with fresh_database("registration") as database_url:
         yield Settings(
             database_url=Secret(database_url),
             redis_url=redis_url(),
             jwks_url="http://127.0.0.1:9/jwks.json",
             log_level="WARNING",
-            access_token_key=SigningKey(signing_key_pem()),
-            identity_key=sealing_key(),
-            hash_key=HashKey(secrets.token_hex(32)),
+            access_token_key=SigningKey(keys["ACCESS_TOKEN_KEY"]),
+            identity_key=SealingKey(keys["IDENTITY_KEY"]),
+            hash_key=HashKey(keys["HASH_KEY"]),
         )
 
 
