@@ -3,16 +3,19 @@ One database a service: the session, a transaction that is visible where it is u
 migrations that run from the service's own folder.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate, upgrade
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, Row, TextClause
+from sqlalchemy import Connection, DateTime, MetaData, Row
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, scoped_session
@@ -63,7 +66,43 @@ def transaction(db: SQLAlchemy) -> Iterator[scoped_session[Any]]:
         raise
 
 
-def run_statement(db: SQLAlchemy, statement: TextClause, values: dict[str, Any]) -> Row[Any]:
+@dataclass(frozen=True)
+class Statement:
+    """
+    A statement that each connection prepares once: planning one with many parts costs several
+    times its execution. `parameters` gives the SQL type of each `:name` in `sql`; columns
+    must be named in it, never `*`, since a prepared plan may not change its result.
+
+    Prepared statements belong to a connection, so a pooler between us and the database has to
+    work by session, not by transaction.
+    """
+
+    name: str
+    parameters: dict[str, str]
+    sql: str
+
+    @cached_property
+    def prepare(self) -> str:
+        numbers = {name: f"${n}" for n, name in enumerate(self.parameters, 1)}
+        numbered = re.sub(r"(?<!:):([a-z_]+)\b", lambda found: numbers[found[1]], self.sql)
+        types = ", ".join(self.parameters.values())
+        return f"PREPARE {self.name} ({types}) AS {numbered}".replace("%", "%%")
+
+    @cached_property
+    def execute(self) -> str:
+        return f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in self.parameters)})"
+
+
+def execute(connection: Connection, statement: Statement, values: dict[str, Any]) -> Row[Any]:
+    """Run a prepared statement and give its one row."""
+    prepared = connection.info.setdefault("prepared", set())
+    if statement.name not in prepared:
+        connection.exec_driver_sql(statement.prepare)
+        prepared.add(statement.name)
+    return connection.exec_driver_sql(statement.execute, values).one()
+
+
+def run_statement(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) -> Row[Any]:
     """
     Run one statement that is a transaction of its own, in one round trip, and give its one row.
 
@@ -71,7 +110,7 @@ def run_statement(db: SQLAlchemy, statement: TextClause, values: dict[str, Any])
         IntegrityError: a constraint refused it, and nothing of it remains.
     """
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return connection.execute(statement, values).one()
+        return execute(connection, statement, values)
 
 
 def refusing_constraint(error: IntegrityError) -> str:

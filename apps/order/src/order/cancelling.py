@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis.database import transaction
+from chassis.database import execute, transaction
 from chassis.identity import Identity
 from chassis.outbox import enqueue
 from chassis.problems import Problem
@@ -94,7 +94,7 @@ def _cancel(parts: Parts, order: Record, refund_minor: int, reason: str, now: da
         "now": now,
     }
     with transaction(db) as session:
-        ended = bool(session.execute(claims.END_ORDER, values).one().ended)
+        ended = bool(execute(session.connection(), claims.END_ORDER, values).ended)
         if ended and refund_minor:
             _owe_refund(order, refund_minor, reason, now)
     parts.snapshots.forget(order["run_id"])

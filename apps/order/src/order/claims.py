@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from chassis.database import Statement
 
-# PostgreSQL enters a row into an exclusion index first and looks for rivals then, so two that arrive
-# together wait for each other until one is killed as a deadlock, a second later. A lock on each
-# seat and passenger, taken in one order by all, lets the second wait for the first instead. It is
-# not the guard: without it (or with two keys that collide) the constraints still decide.
+# PostgreSQL enters a row into an exclusion index first and looks for rivals then, so two that
+# arrive together wait for each other until one is killed as a deadlock, a second later. A lock on
+# each seat and passenger, taken in one order by all, lets the second wait for the first instead.
+# It is not the guard: without it (or where two keys collide) the constraints still decide.
 #
 # A hold whose time has passed is free for the next buyer at that very moment, with every worker
 # dead: the claiming statement itself releases what has lapsed on the seats (and the passengers) it
@@ -20,7 +20,41 @@ from sqlalchemy import text
 #
 # A data-modifying WITH part runs when another part reads it, so `lapsed` reads `locked`, `placed`
 # reads `lapsed` and `lapsed_orders`, and `claimed` reads `placed`.
-PLACE_ORDER = text("""
+PLACE_ORDER = Statement(
+    "place_order",
+    {
+        "run_id": "uuid",
+        "seat_ids": "int[]",
+        "digests": "bytea[]",
+        "now": "timestamptz",
+        "account_id": "uuid",
+        "sale_date": "date",
+        "orders_per_day_max": "int",
+        "order_id": "uuid",
+        "request_digest": "bytea",
+        "from_sequence": "smallint",
+        "to_sequence": "smallint",
+        "journey": "jsonb",
+        "departs_at": "timestamptz",
+        "amount_minor": "int",
+        "online_charge_minor": "int",
+        "currency": "text",
+        "contact_email": "text",
+        "contact_name": "text",
+        "expires_at": "timestamptz",
+        "holds_per_day_max": "int",
+        "positions": "smallint[]",
+        "names": "text[]",
+        "kinds": "text[]",
+        "sealed": "bytea[]",
+        "masked": "text[]",
+        "seat_numbers": "text[]",
+        "coach_letters": "text[]",
+        "seat_classes": "text[]",
+        "prices": "int[]",
+        "segments": "int4range",
+    },
+    """
 WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(key) FROM (
         SELECT hashtextextended(:run_id || '/' || seat_id, 0) AS key
@@ -32,17 +66,23 @@ WITH locked AS MATERIALIZED (
     ) AS keys
 ), lapsed AS (
     UPDATE seat_claim SET state = 'expired'
-    WHERE claim_id IN (
-        SELECT claim_id FROM seat_claim
-        WHERE run_id = CAST(:run_id AS uuid) AND state = 'held' AND expires_at <= :now
-          AND (seat_id = ANY(:seat_ids) OR passenger_digest = ANY(:digests))
-        ORDER BY seat_id, claim_id
-        FOR UPDATE
-    ) AND state = 'held' AND expires_at <= :now AND (SELECT count(*) FROM locked) >= 0
+    FROM (
+        SELECT claim.claim_id
+        FROM unnest(:seat_ids) AS wanted(seat_id)
+        JOIN seat_claim claim ON claim.run_id = :run_id AND claim.seat_id = wanted.seat_id
+        WHERE claim.state = 'held' AND claim.expires_at <= :now
+        UNION
+        SELECT claim.claim_id
+        FROM unnest(:digests) AS wanted(digest)
+        JOIN seat_claim claim ON claim.run_id = :run_id AND claim.passenger_digest = wanted.digest
+        WHERE claim.state = 'held' AND claim.expires_at <= :now
+    ) AS due
+    WHERE seat_claim.claim_id = due.claim_id AND seat_claim.state = 'held'
+      AND seat_claim.expires_at <= :now AND (SELECT count(*) FROM locked) >= 0
     RETURNING 1
 ), lapsed_orders AS (
     UPDATE orders SET state = 'expired', ended_at = :now
-    WHERE account_id = CAST(:account_id AS uuid) AND state IN ('held', 'paying')
+    WHERE account_id = :account_id AND state IN ('held', 'paying')
       AND expires_at <= :now
     RETURNING 1
 ), today AS (
@@ -52,7 +92,7 @@ WITH locked AS MATERIALIZED (
                   OR (state IN ('held', 'paying') AND expires_at > :now))
            ), '{}') AS used
     FROM orders
-    WHERE account_id = CAST(:account_id AS uuid) AND sale_date = :sale_date
+    WHERE account_id = :account_id AND sale_date = :sale_date
 ), vacant AS (
     SELECT slot FROM today, generate_series(1, :orders_per_day_max) AS slot
     WHERE slot <> ALL(today.used)
@@ -61,13 +101,13 @@ WITH locked AS MATERIALIZED (
     INSERT INTO orders (order_id, account_id, request_digest, state, run_id, from_sequence,
         to_sequence, journey, departs_at, amount_minor, online_charge_minor, currency,
         contact_email, contact_name, sale_date, slot, created_at, expires_at)
-    SELECT CAST(:order_id AS uuid), CAST(:account_id AS uuid), :request_digest, 'held',
-        CAST(:run_id AS uuid), :from_sequence, :to_sequence, CAST(:journey AS jsonb), :departs_at,
+    SELECT :order_id, :account_id, :request_digest, 'held',
+        :run_id, :from_sequence, :to_sequence, :journey, :departs_at,
         :amount_minor, :online_charge_minor, :currency, :contact_email, :contact_name,
         :sale_date, vacant.slot, :now, :expires_at
     FROM today, vacant
     WHERE today.opened < :holds_per_day_max
-      AND NOT EXISTS (SELECT 1 FROM closed_run WHERE run_id = CAST(:run_id AS uuid))
+      AND NOT EXISTS (SELECT 1 FROM closed_run WHERE run_id = :run_id)
       AND (SELECT count(*) FROM locked) >= 0
       AND (SELECT count(*) FROM lapsed) >= 0
       AND (SELECT count(*) FROM lapsed_orders) >= 0
@@ -86,7 +126,7 @@ WITH locked AS MATERIALIZED (
 ), claimed AS (
     INSERT INTO seat_claim (run_id, seat_id, segments, order_id, position, passenger_digest,
         state, expires_at)
-    SELECT CAST(:run_id AS uuid), c.seat_id, CAST(:segments AS int4range), placed.order_id,
+    SELECT :run_id, c.seat_id, :segments, placed.order_id,
         c.position, c.digest, 'held', :expires_at
     FROM placed, unnest(:seat_ids, :positions, :digests) AS c(seat_id, position, digest)
     ORDER BY c.seat_id
@@ -95,15 +135,26 @@ WITH locked AS MATERIALIZED (
 SELECT (SELECT count(*) FROM claimed) AS claimed, today.opened,
        cardinality(today.used) AS slots_used
 FROM today
-""")
+""",
+)
 
 # Late money: the order's own claims come back to life only if nobody alive overlaps them. Others'
 # claims that have lapsed are put away first; the exclusion constraint does the rest.
-CONFIRM_ORDER = text("""
+CONFIRM_ORDER = Statement(
+    "confirm_order",
+    {
+        "order_id": "uuid",
+        "payment_id": "uuid",
+        "amount_minor": "int",
+        "currency": "text",
+        "now": "timestamptz",
+        "pnr": "text",
+    },
+    """
 WITH target AS (
     SELECT o.order_id, o.run_id FROM orders o
-    WHERE o.order_id = CAST(:order_id AS uuid)
-      AND o.payment_id = CAST(:payment_id AS uuid)
+    WHERE o.order_id = :order_id
+      AND o.payment_id = :payment_id
       AND o.state IN ('held', 'paying', 'expired')
       AND o.amount_minor = :amount_minor AND o.currency = :currency
       AND NOT EXISTS (SELECT 1 FROM closed_run c WHERE c.run_id = o.run_id)
@@ -153,15 +204,24 @@ WITH target AS (
 )
 SELECT (SELECT count(*) FROM confirmed) AS confirmed,
        (SELECT count(*) FROM issued) AS issued,
-       (SELECT count(*) FROM passenger WHERE order_id = CAST(:order_id AS uuid)) AS passengers
-""")
+       (SELECT count(*) FROM passenger WHERE order_id = :order_id) AS passengers
+""",
+)
 
 # One guarded change of an order and of all its claims; `RETURNING` tells whether it happened.
-PIN_ORDER = text("""
+PIN_ORDER = Statement(
+    "pin_order",
+    {
+        "payment_id": "uuid",
+        "pinned_until": "timestamptz",
+        "order_id": "uuid",
+        "now": "timestamptz",
+    },
+    """
 WITH pinned AS (
-    UPDATE orders SET state = 'paying', payment_id = CAST(:payment_id AS uuid),
+    UPDATE orders SET state = 'paying', payment_id = :payment_id,
         expires_at = :pinned_until
-    WHERE order_id = CAST(:order_id AS uuid) AND state = 'held' AND expires_at > :now
+    WHERE order_id = :order_id AND state = 'held' AND expires_at > :now
     RETURNING order_id
 ), kept AS (
     UPDATE seat_claim SET expires_at = :pinned_until
@@ -170,19 +230,41 @@ WITH pinned AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM pinned) AS pinned, (SELECT count(*) FROM kept) AS kept
-""")
+""",
+)
 
-UNPIN_ORDER = text("""
-UPDATE orders SET state = CASE WHEN state = 'paying' THEN 'held' ELSE state END, payment_id = NULL
-WHERE order_id = CAST(:order_id AS uuid) AND payment_id = CAST(:payment_id AS uuid)
-  AND state IN ('held', 'paying', 'expired')
-RETURNING order_id
-""")
+UNPIN_ORDER = Statement(
+    "unpin_order",
+    {
+        "order_id": "uuid",
+        "payment_id": "uuid",
+    },
+    """
+WITH unpinned AS (
+    UPDATE orders SET payment_id = NULL,
+        state = CASE WHEN state = 'paying' THEN 'held' ELSE state END
+    WHERE order_id = :order_id AND payment_id = :payment_id
+      AND state IN ('held', 'paying', 'expired')
+    RETURNING 1
+)
+SELECT count(*) AS unpinned FROM unpinned
+""",
+)
 
-END_ORDER = text("""
+END_ORDER = Statement(
+    "end_order",
+    {
+        "to_state": "text",
+        "now": "timestamptz",
+        "reason": "text",
+        "order_id": "uuid",
+        "from_states": "text[]",
+        "claim_state": "text",
+    },
+    """
 WITH ended AS (
     UPDATE orders SET state = :to_state, ended_at = :now, ended_reason = :reason
-    WHERE order_id = CAST(:order_id AS uuid) AND state = ANY(:from_states)
+    WHERE order_id = :order_id AND state = ANY(:from_states)
     RETURNING order_id
 ), freed AS (
     UPDATE seat_claim SET state = :claim_state, expires_at = coalesce(expires_at, :now)
@@ -197,10 +279,17 @@ WITH ended AS (
 )
 SELECT (SELECT count(*) FROM ended) AS ended, (SELECT count(*) FROM freed) AS freed,
        (SELECT count(*) FROM voided) AS voided
-""")
+""",
+)
 
 # The sweeper's tidiness: nothing else depends on it.
-SWEEP_LAPSED = text("""
+SWEEP_LAPSED = Statement(
+    "sweep_lapsed",
+    {
+        "now": "timestamptz",
+        "limit": "int",
+    },
+    """
 WITH due AS (
     SELECT order_id FROM orders
     WHERE state IN ('held', 'paying') AND expires_at <= :now
@@ -217,7 +306,8 @@ WITH due AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM ended) AS ended, (SELECT count(*) FROM freed) AS freed
-""")
+""",
+)
 
 
 @dataclass(frozen=True)

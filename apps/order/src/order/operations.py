@@ -185,7 +185,6 @@ def _write(parts: Parts, draft: Draft, record: dict[str, Any], riders: Sequence[
     values = {
         **record,
         **claims.rider_columns(riders),
-        "run_id": str(draft.run.run_id),
         "journey": orjson.dumps(record["journey"]).decode(),
         "segments": draft.leg.segments,
         "orders_per_day_max": parts.settings.orders_per_day_max,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from chassis.database import refusing_constraint, run_statement, transaction
+from chassis.database import execute, refusing_constraint, run_statement, transaction
 from chassis.problems import Problem
 from order import claims, models, queries
 from order.models import db
@@ -104,8 +104,7 @@ def unpin_order(*, order_id: UUID, payment_id: UUID) -> None:
     The payment was declined or abandoned: the seats stay held while time is left. Repeatable; a
     payment that has no pin loses nothing.
     """
-    with transaction(db) as session:
-        session.execute(claims.UNPIN_ORDER, {"order_id": order_id, "payment_id": payment_id})
+    run_statement(db, claims.UNPIN_ORDER, {"order_id": order_id, "payment_id": payment_id})
 
 
 def confirm_order(
@@ -143,7 +142,7 @@ def confirm_order(
 
 def _sell(values: dict[str, Any]) -> bool:
     with transaction(db) as session:
-        outcome = session.execute(claims.CONFIRM_ORDER, {**values, "pnr": new_pnr()}).one()
+        outcome = execute(session.connection(), claims.CONFIRM_ORDER, {**values, "pnr": new_pnr()})
         if outcome.confirmed and outcome.issued != outcome.passengers:
             raise AssertionError(f"{outcome.issued} of {outcome.passengers} seats were there.")
     return bool(outcome.confirmed)
