@@ -5,15 +5,27 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from chassis.application import utc_now
+from chassis.database import transaction
 from ticket.editions import offer_of
 from ticket.importers import normalised
-from ticket.importers.normalised import BrokenTimetableError, CalendarDate, Coach, Stop
+from ticket.importers.normalised import BrokenTimetableError, CalendarDate, Coach, Fare, Stop
 from ticket.loading import load_timetable
 from ticket.models import Fare as FareRow
-from ticket.models import Plan, Run, RunChange, RunVersion, Station, TimetableLoad, Train, db
+from ticket.models import (
+    Plan,
+    Run,
+    RunChange,
+    RunVersion,
+    Station,
+    TimetableLoad,
+    Train,
+    TrainStop,
+    db,
+)
+from ticket.publishing import Publisher
 from ticket.rolling import roll_forward
 
 DAY_TRAIN, NIGHT_TRAIN, WEST_TRAIN = "702", "742", "753"
@@ -51,7 +63,8 @@ def test_broken_folder_is_refused_and_leaves_nothing(app, tmp_path):
 
 
 def test_coach_whose_seats_would_share_ids_with_the_next_is_refused(app, tmp_path, timetable):
-    crowded = timetable(coaches=(Coach(DAY_TRAIN, 1, "KA", "ক", "S_CHAIR", 500, 1, 1),))
+    others = [row for row in timetable().coaches if row.train_number != DAY_TRAIN]
+    crowded = timetable(coaches=(*others, Coach(DAY_TRAIN, 1, "KA", "ক", "S_CHAIR", 500, 1, 1)))
     with pytest.raises(BrokenTimetableError, match="1 to 999 seats"):
         load(crowded, tmp_path)
     assert count(Train) == 0
@@ -93,23 +106,45 @@ def test_off_days_and_exceptions_decide_about_runs(app, tmp_path, today, timetab
 
 
 def test_train_without_stops_gets_no_run_and_stops_nobody(app, tmp_path, timetable):
-    way = [row for row in timetable().stops if row.train_number != WEST_TRAIN]
-    fares = [row for row in timetable().fares if row.train_number != WEST_TRAIN]
-    load(timetable(stops=tuple(way), fares=tuple(fares)), tmp_path)
+    load(timetable(), tmp_path)
+    db.session.execute(delete(TrainStop).where(TrainStop.train_number == WEST_TRAIN))
+    db.session.commit()
     assert roll() == 22
     assert dates_of(WEST_TRAIN) == set()
+
+
+def test_unsound_timetable_is_refused_and_leaves_nothing(app, tmp_path, timetable):
+    nowhere = Fare(DAY_TRAIN, "S_CHAIR", "CTG", "DHK", 100, 0)
+    with pytest.raises(BrokenTimetableError, match="is not a leg of the train"):
+        load(timetable(fares=(nowhere,)), tmp_path)
+    assert count(Train) == 0
+
+
+def test_extra_run_far_ahead_holds_no_other_train_back(loaded, tmp_path, timetable, today):
+    far = today + timedelta(days=40)
+    planned = offer_of(db.session, DAY_TRAIN).on(far)
+    with transaction(db) as session:
+        Publisher(session, now=utc_now()).add_runs([(planned, far)])
+    dearer = tuple(replace(fare, price_minor=99_900) for fare in timetable().fares)
+    load(timetable(fares=dearer), tmp_path)
+    soon = today + timedelta(days=DAYS_AHEAD + 1)
+    prices = {
+        number: {fare.price_minor for fare in offer_of(db.session, number).fares.on(soon)}
+        for number in (DAY_TRAIN, NIGHT_TRAIN)
+    }
+    assert prices == {DAY_TRAIN: {45_000, 85_500}, NIGHT_TRAIN: {99_900}}
 
 
 def test_newer_timetable_is_in_force_from_the_first_day_without_runs(
     loaded, tmp_path, today, timetable
 ):
     dearer = tuple(replace(fare, price_minor=99_900) for fare in timetable().fares)
-    outcome = load(timetable(fares=dearer), tmp_path)
-    assert outcome.from_date == today + timedelta(days=DAYS_AHEAD + 1)
+    assert load(timetable(fares=dearer), tmp_path).is_new
+    first_free = today + timedelta(days=DAYS_AHEAD + 1)
     offer = offer_of(db.session, DAY_TRAIN)
     assert {fare.price_minor for fare in offer.fares.on(today)} == {45_000, 85_500}
-    assert {fare.price_minor for fare in offer.fares.on(outcome.from_date)} == {99_900}
-    assert offer.coaches.starting(outcome.from_date) == ()
+    assert {fare.price_minor for fare in offer.fares.on(first_free)} == {99_900}
+    assert offer.coaches.starting(first_free) == ()
 
 
 def test_train_that_a_newer_timetable_leaves_out_ends(loaded, tmp_path, timetable):

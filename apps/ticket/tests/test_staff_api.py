@@ -304,7 +304,7 @@ def test_cancelled_run_is_shown_as_cancelled_and_told(client, put, tomorrow):
         "run_id": str(run_id), "version": 2, "state": "cancelled", "cancellation_reason": "Flood",
     }  # fmt: skip
     runs = client.get(f"{API}/runs?from=DHK&to=CTG&date={tomorrow}").json["runs"]
-    assert runs[0]["state"] == "cancelled"
+    assert (runs[0]["state"], runs[0]["sales"]["state"]) == ("cancelled", "closed")
     told = client.get(f"{API}/run-changes?after={last}").json["changes"]
     assert [(row["run_id"], row["version"], row["state"]) for row in told] == [
         (str(run_id), 2, "cancelled")

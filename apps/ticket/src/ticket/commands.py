@@ -47,10 +47,7 @@ def _load(folder: Path) -> int:
         print(f"The timetable in {folder} cannot be loaded: {error}.", file=sys.stderr)
         return 1
     if loaded.is_new:
-        print(
-            f"Loaded {loaded.trains} trains and {loaded.stations} stations, "
-            f"in force from {loaded.from_date}."
-        )
+        print(f"Loaded {loaded.trains} trains and {loaded.stations} stations.")
     else:
         print("This timetable is loaded already.")
     return 0

@@ -7,15 +7,15 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import scoped_session
 
 from ticket.calendar import Calendar
 from ticket.definition import ClassTerms, FareRule, PlannedTrain, StationName, StopTimes
-from ticket.models import Coach, Fare, SeatClass, Station, Train, TrainDate, TrainStop
+from ticket.models import Coach, Fare, Run, SeatClass, Station, Train, TrainDate, TrainStop
 from ticket.seatplan import CoachPlan
 
 Row = TypeVar("Row")
@@ -121,6 +121,12 @@ def offers_of(session: DbSession, train_numbers: Sequence[str]) -> dict[str, Tra
 
 def offer_of(session: DbSession, train_number: str) -> TrainOffer | None:
     return offers_of(session, [train_number]).get(train_number)
+
+
+def first_free_dates(session: DbSession) -> dict[str, date]:
+    """The day after each train's last run: from then on, nothing of it can have been sold."""
+    rows = select(Run.train_number, func.max(Run.service_date)).group_by(Run.train_number)
+    return {number: last + timedelta(days=1) for number, last in session.execute(rows)}
 
 
 def _dated(

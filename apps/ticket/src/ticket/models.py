@@ -226,5 +226,4 @@ class TimetableLoad(db.Model):  # type: ignore[name-defined]
     source: Mapped[str] = mapped_column(Text)
     licence: Mapped[str] = mapped_column(Text)
     retrieved_date: Mapped[date | None]
-    from_date: Mapped[date]
     loaded_at: Mapped[datetime] = mapped_column(UtcDateTime)

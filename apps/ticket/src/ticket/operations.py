@@ -20,13 +20,13 @@ from ticket.editions import (
     DatedSets,
     DbSession,
     TrainOffer,
+    first_free_dates,
     names_of,
     offer_of,
     write_coaches,
     write_fares,
     write_stops,
 )
-from ticket.loading import first_free_date
 from ticket.models import Run, Train, db
 from ticket.publishing import Publisher, lock_catalogue
 from ticket.rules import coach_faults, fare_faults, stop_faults
@@ -81,13 +81,16 @@ def put_train(
         lock_catalogue(session)
         _refuse("stops", stop_faults(stops, names_of(session).stations))
         offer = offer_of(session, train_number)
-        start = _start(session, from_date, offer.train.timezone if offer else timezone, now)
+        start = _start(
+            session, train_number, from_date, offer.train.timezone if offer else timezone, now
+        )
         before = _train_now(offer, start)
         after = {**vars(terms), "from_date": start, "stops": rows(stops)}
         if before is not None and {**before, "from_date": start} == after:
             return Outcome(is_new=False, from_date=start, runs_changed=0)
         _write_train(session, offer, train_number, terms, timezone, currency)
-        write_stops(session, train_number, start, stops)
+        if offer is None or tuple(stops) != offer.stops.on(start):
+            write_stops(session, train_number, start, stops)
         changed = _refresh_runs(session, train_number, start, now)
         record(
             session, staff=staff, kind=Kind.TRAIN, subject=train_number,
@@ -167,7 +170,7 @@ def _put_set(
         offer = offer_of(session, train_number)
         if offer is None:
             raise TrainNotFound
-        start = _start(session, from_date, offer.train.timezone, now)
+        start = _start(session, train_number, from_date, offer.train.timezone, now)
         _refuse(part.field, part.faults(offer, start))
         before = part.of(offer).on(start)
         if set(before) == set(wanted):
@@ -187,11 +190,13 @@ def _refuse(field: str, faults: list[str]) -> None:
         raise InvalidRequest(errors={field: faults[:20]})
 
 
-def _start(session: DbSession, from_date: date | None, timezone: str, now: datetime) -> date:
-    """Without a date, the first day that has no run yet: nothing that exists is touched."""
+def _start(
+    session: DbSession, train_number: str, from_date: date | None, timezone: str, now: datetime
+) -> date:
+    """Without a date, the day after the train's last run: nothing that exists is touched."""
     today = local_date(now, timezone)
     if from_date is None:
-        return max(first_free_date(session) or today, today)
+        return max(first_free_dates(session).get(train_number, today), today)
     if not today <= from_date <= today + timedelta(days=FROM_DATE_DAYS_MAX):
         raise InvalidRequest(
             errors={"from_date": [f"From today on, at most {FROM_DATE_DAYS_MAX} days ahead."]}

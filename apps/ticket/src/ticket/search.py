@@ -166,10 +166,11 @@ class RunIndex:
 
 
 def _answer(found: list[tuple[ListedRun, dict[str, Any]]], now: datetime) -> Answer:
-    rows = [
-        {**row, "sales": {"state": sales_state(now, run.sales), **row["sales"]}}
-        for run, row in found
-    ]
+    rows = [{**row, "sales": {"state": _state(run, now), **row["sales"]}} for run, row in found]
     turns = [at for run, _ in found for at in (run.sales.opens_at, run.sales.closes_at) if at > now]
     body = json.dumps({"runs": rows}, ensure_ascii=False, separators=(",", ":"))
     return Answer(body.encode(), min(turns, default=None))
+
+
+def _state(run: ListedRun, now: datetime) -> str:
+    return "closed" if run.head["state"] == "cancelled" else sales_state(now, run.sales)

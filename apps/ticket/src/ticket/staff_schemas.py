@@ -24,7 +24,7 @@ class FromDateSchema(Schema):
         load_default=None,
         allow_none=True,
         validate=DATES,
-        metadata={"description": "In force from here; by default the first day without runs."},
+        metadata={"description": "In force from here; by default the day after its last run."},
     )
 
 

@@ -76,7 +76,6 @@ def upgrade():
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("licence", sa.Text(), nullable=False),
         sa.Column("retrieved_date", sa.Date(), nullable=True),
-        sa.Column("from_date", sa.Date(), nullable=False),
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("load_id", name=op.f("pk_timetable_load")),
     )
