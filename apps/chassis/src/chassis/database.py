@@ -17,12 +17,13 @@ from flask_migrate import Migrate, upgrade
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, MetaData, Row
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, scoped_session
 from sqlalchemy.types import TypeDecorator
 
 from chassis.settings import ServiceSettings
 
+AUTOCOMMIT = "autocommit"
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -106,10 +107,22 @@ def run_statement(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) 
     """
     Run one statement that is a transaction of its own, in one round trip, and give its one row.
 
+    A connection that turns out to be dead is replaced and the statement sent again, so it must
+    be one that may be repeated.
+
     Raises:
         IntegrityError: a constraint refused it, and nothing of it remains.
     """
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    try:
+        return _run(db, statement, values)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return _run(db, statement, values)
+
+
+def _run(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) -> Row[Any]:
+    with db.engines[AUTOCOMMIT].connect() as connection:
         return execute(connection, statement, values)
 
 
@@ -121,7 +134,18 @@ def refusing_constraint(error: IntegrityError) -> str:
 
 def register_database(app: Flask, db: SQLAlchemy, settings: ServiceSettings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(settings.database_url)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.name, settings)
+    options = engine_options(app.name, settings)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_BINDS"] = {
+        AUTOCOMMIT: {
+            **options,
+            "url": app.config["SQLALCHEMY_DATABASE_URI"],
+            "isolation_level": "AUTOCOMMIT",
+            # Nothing to roll back, and run_statement() replaces a dead connection itself.
+            "pool_reset_on_return": None,
+            "pool_pre_ping": False,
+        }
+    }
     db.init_app(app)
     Migrate(app, db, directory=str(Path(app.root_path) / "migrations"), compare_type=True)
 

@@ -73,7 +73,7 @@ def read_seat_map(run_id: UUID) -> Response:
 @blueprint.route("/orders/<uuid:order_id>", methods=["PUT"])
 @account_required
 @refuse_early
-@blueprint.arguments(schemas.OrderWish)
+@blueprint.arguments(schemas.ORDER_WISH)
 @blueprint.response(201, schemas.Order)
 @blueprint.alt_response(200, schema=schemas.Order, description="The same request again.")
 def place_order(wish: Wish, order_id: UUID) -> Response:

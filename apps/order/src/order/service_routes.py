@@ -42,7 +42,7 @@ def unpin_order(order_id: UUID, payment_id: UUID) -> None:
 
 @blueprint.route("/orders/<uuid:order_id>/confirmation", methods=["PUT"])
 @service_required("payment")
-@blueprint.arguments(schemas.ConfirmationWish)
+@blueprint.arguments(schemas.CONFIRMATION_WISH)
 @blueprint.response(201, schemas.ConfirmedOrder)
 @blueprint.alt_response(200, schema=schemas.ConfirmedOrder, description="Confirmed before.")
 def confirm_order(wish: dict[str, Any], order_id: UUID) -> Response:
