@@ -14,6 +14,15 @@ def _time(name, nullable=False):
 
 def upgrade():
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+    _create_orders()
+    _index_orders()
+    _create_passenger()
+    _create_seat_claim()
+    _create_ticket()
+    _create_followed_runs_and_outbox()
+
+
+def _create_orders():
     op.create_table(
         "orders",
         sa.Column("order_id", sa.Uuid(), primary_key=True),
@@ -48,6 +57,9 @@ def upgrade():
             "(state = 'confirmed') <= (pnr IS NOT NULL)", name=op.f("ck_orders_confirmed_has_pnr")
         ),
     )
+
+
+def _index_orders():
     live = sa.text("state IN ('held', 'paying')")
     wanted = sa.text("state IN ('held', 'paying', 'confirmed')")
     op.create_index(
@@ -63,6 +75,9 @@ def upgrade():
     op.create_index("ix_orders_account_id", "orders", ["account_id", "created_at"])
     op.create_index("ix_orders_live", "orders", ["expires_at"], postgresql_where=live)
     op.create_index("ix_orders_run_id", "orders", ["run_id"], postgresql_where=wanted)
+
+
+def _create_passenger():
     op.create_table(
         "passenger",
         sa.Column(
@@ -82,6 +97,9 @@ def upgrade():
         sa.Column("seat_class", sa.Text(), nullable=False),
         sa.Column("price_minor", sa.Integer(), nullable=False),
     )
+
+
+def _create_seat_claim():
     op.create_table(
         "seat_claim",
         sa.Column("claim_id", sa.BigInteger(), sa.Identity(always=True), primary_key=True),
@@ -116,6 +134,9 @@ def upgrade():
         postgresql_where=sa.text("state IN ('held', 'sold')"),
     )
     op.create_index("ix_seat_claim_order_id", "seat_claim", ["order_id"])
+
+
+def _create_ticket():
     op.create_table(
         "ticket",
         sa.Column("ticket_id", sa.Uuid(), primary_key=True),
@@ -131,6 +152,9 @@ def upgrade():
         sa.CheckConstraint("state IN ('issued', 'void')", name=op.f("ck_ticket_state")),
     )
     op.create_index("ix_ticket_order_id", "ticket", ["order_id"])
+
+
+def _create_followed_runs_and_outbox():
     op.create_table(
         "closed_run", sa.Column("run_id", sa.Uuid(), primary_key=True), _time("closed_at")
     )
