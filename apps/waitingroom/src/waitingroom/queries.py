@@ -1,0 +1,63 @@
+"""What the waiting room reads: rows turned into windows, never entities."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from waitingroom.models import Inlet, StaffChange, WaitingWindow, db
+from waitingroom.window import Window
+
+_COLUMNS = [getattr(WaitingWindow, name) for name in Window.__dataclass_fields__]
+
+
+def _window(row: Row[Any]) -> Window:
+    found = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
+    return Window(**{**found, "run_ids": tuple(found["run_ids"])})
+
+
+def window_by_id(window_id: UUID) -> Window | None:
+    with db.engine.connect() as connection:
+        row = connection.execute(
+            select(*_COLUMNS).where(WaitingWindow.window_id == window_id)
+        ).one_or_none()
+    return None if row is None else _window(row)
+
+
+def windows_closing_after(moment: datetime) -> list[Window]:
+    with db.engine.connect() as connection:
+        rows = connection.execute(
+            select(*_COLUMNS)
+            .where(WaitingWindow.closes_at > moment)
+            .order_by(WaitingWindow.opens_at, WaitingWindow.window_id)
+        ).all()
+    return [_window(row) for row in rows]
+
+
+def early_copy(window_id: UUID) -> tuple[int, bytes | None]:
+    """How many early accounts were counted when the sketch was last kept, and the sketch."""
+    with db.engine.connect() as connection:
+        counted, sketch = connection.execute(
+            select(WaitingWindow.early_counted, WaitingWindow.early_sketch).where(
+                WaitingWindow.window_id == window_id
+            )
+        ).one()
+    return counted, sketch
+
+
+def inlet() -> tuple[float, datetime] | None:
+    """The pace, and when it was last set."""
+    with db.engine.connect() as connection:
+        row = connection.execute(select(Inlet.people_per_second, Inlet.ticked_at)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def staff_changes(limit: int) -> Sequence[dict[str, Any]]:
+    columns = StaffChange.__table__.columns
+    with db.engine.connect() as connection:
+        rows = connection.execute(
+            select(*columns).order_by(StaffChange.change_id.desc()).limit(limit)
+        ).mappings()
+        return [dict(row) for row in rows]

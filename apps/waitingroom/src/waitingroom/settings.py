@@ -1,0 +1,48 @@
+"""What the waiting room reads from the environment; a key that is malformed stops the start."""
+
+from dataclasses import dataclass
+
+from chassis.settings import Secret, ServiceSettings
+from waitingroom.inlet import Bounds
+from waitingroom.signing import SigningKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServiceSettings):
+    admission_key: SigningKey
+    place_key: Secret
+    order_url: str = "http://127.0.0.1:8083"
+    ticket_url: str = "http://127.0.0.1:8082"
+    # Where the now-serving files are written for nginx or a CDN; nowhere when empty.
+    now_serving_folder: str = ""
+    pass_seconds: int = 300
+    window_seconds: float = 0.25
+    hot_seconds_max: int = 7_200
+    # A window whose line stays empty for so long is over.
+    calm_seconds: int = 300
+    # Windows are made for runs whose sales open within so long; 0 makes none.
+    auto_window_lead_seconds: int = 0
+    joins_per_account_minute: int = 60
+    admissions_per_account_minute: int = 60
+    # Mobile networks put many people behind one address, so this only stops machines.
+    requests_per_address_minute: int = 6_000
+    pace_start: float = 20.0
+    pace_min: float = 1.0
+    pace_max: float = 1_000.0
+    pace_step: float = 10.0
+    pace_decrease: float = 0.5
+    slow_seconds_max: float = 0.25
+    in_flight_max: float = 6.0
+    block_size: int = 200
+    lease_seconds: float = 1.0
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(
+            people_per_second_min=self.pace_min,
+            people_per_second_max=self.pace_max,
+            step=self.pace_step,
+            decrease=self.pace_decrease,
+            slow_seconds_max=self.slow_seconds_max,
+            in_flight_max=self.in_flight_max,
+        )

@@ -1,0 +1,102 @@
+"""
+What is signed here: places, which only the waiting room reads again (a shared secret is enough),
+and admission passes, which order verifies offline by the public key.
+"""
+
+import base64
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from chassis.problems import Problem
+from waitingroom.window import EARLY, LATE, Place
+
+ISSUER = "railgate-waitingroom"
+PLACE_AUDIENCE = "railgate-place"
+PASS_AUDIENCE = "railgate-order"  # noqa: S105 - a name, no secret
+
+
+class PlaceNotValid(Problem):
+    status, code, title = 403, "place_not_valid", "This is not a place in this window's line."
+
+
+class SigningKey:
+    """An Ed25519 private key in PEM; in place of line breaks it may have backslash and n."""
+
+    def __init__(self, pem: str) -> None:
+        try:
+            key = serialization.load_pem_private_key(pem.replace("\\n", "\n").encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("expected an Ed25519 private key in PEM")  # noqa: TRY004 - of settings
+        self.private = key
+        self.jwk = _jwk(key.public_key())
+
+
+def _jwk(key: Ed25519PublicKey) -> dict[str, Any]:
+    """The key as RFC 8037 has it; its id is the thumbprint of RFC 7638."""
+    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    required = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
+    thumbprint = _base64url(hashlib.sha256(orjson.dumps(required)).digest())
+    return {**required, "kid": thumbprint, "alg": "EdDSA", "use": "sig"}
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+class PlaceSigner:
+    def __init__(self, secret: str) -> None:
+        if len(secret) < 32:
+            raise ValueError("PLACE_KEY needs at least 32 characters")
+        self._secret = secret
+
+    def sign(self, place: Place) -> str:
+        claims = {
+            "iss": ISSUER,
+            "aud": PLACE_AUDIENCE,
+            "sub": str(place.account_id),
+            "window_id": str(place.window_id),
+            "late_number": place.late_number,
+        }
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def read(self, token: str, *, window_id: UUID, account_id: UUID) -> Place:
+        """
+        Raises:
+            PlaceNotValid: forged, malformed, of another window or another account.
+        """
+        try:
+            claims = jwt.decode(
+                token, self._secret, algorithms=["HS256"], audience=PLACE_AUDIENCE, issuer=ISSUER
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise PlaceNotValid from error
+        if (claims["sub"], claims["window_id"]) != (str(account_id), str(window_id)):
+            raise PlaceNotValid
+        late_number = claims["late_number"]
+        arrival = EARLY if late_number is None else LATE
+        return Place(window_id, account_id, arrival, late_number)
+
+
+def sign_pass(
+    key: SigningKey, *, window_id: UUID, account_id: UUID, now: datetime, lifetime: timedelta
+) -> str:
+    claims = {
+        "iss": ISSUER,
+        "aud": PASS_AUDIENCE,
+        "sub": str(account_id),
+        "window_id": str(window_id),
+        "iat": int(now.timestamp()),
+        "exp": int((now + lifetime).timestamp()),
+        "jti": uuid4().hex,
+    }
+    return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.jwk["kid"]})

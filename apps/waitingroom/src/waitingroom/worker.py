@@ -1,0 +1,52 @@
+"""The waiting room's worker: moves the lines and publishes what is being served."""
+
+import logging
+from pathlib import Path
+
+from flask import Flask
+
+from chassis.application import utc_now
+from chassis.worker import Loop, run_worker
+from waitingroom import publishing, serving
+from waitingroom.app import create_app
+from waitingroom.clients.order import OrderClient
+from waitingroom.clients.ticket import TicketClient
+from waitingroom.parts import Parts, current_parts
+from waitingroom.serving import PressureWatch
+from waitingroom.settings import Settings
+from waitingroom.stock import StockWatch
+
+ROUND_SECONDS = 1.0
+
+
+def loops_of(app: Flask) -> list[Loop]:
+    settings: Settings = app.extensions["settings"]
+    order, ticket = OrderClient(settings.order_url), TicketClient(settings.ticket_url)
+    pressure_watch, stock_watch = PressureWatch(order), StockWatch(order, ticket)
+
+    def move_and_publish() -> int:
+        parts = current_parts()
+        serving.move_lines(
+            parts=parts, pressure_watch=pressure_watch, stock_watch=stock_watch, now=utc_now()
+        )
+        return _publish(parts)
+
+    def keep_early_counts() -> int:
+        return serving.keep_early_counts(parts=current_parts(), now=utc_now())
+
+    return [
+        Loop("lines", move_and_publish, rest_seconds=ROUND_SECONDS),
+        Loop("early counts", keep_early_counts, rest_seconds=2.0),
+    ]
+
+
+def _publish(parts: Parts) -> int:
+    folder = parts.settings.now_serving_folder
+    return publishing.publish(parts=parts, folder=Path(folder), now=utc_now()) if folder else 0
+
+
+if __name__ == "__main__":
+    # Each scrape of order would be a line of its own.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    app = create_app()
+    run_worker(app, loops_of(app))
