@@ -1,6 +1,7 @@
 """The command `railgate`: run, status, audit, demo and reset on one machine."""
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -9,8 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from railgate.launching import FolderInUse, hold_folder
+from railgate.audit import AuditImpossible, print_report
+from railgate.audit import audit as audit_books
+from railgate.launching import FolderInUse, ServerFailed, hold_folder
 from railgate.run import Run, run_town
+from railgate.servers import PostgresServer
 from railgate.town import BASE_PORT
 
 PORT_MAX = 65_000
@@ -58,6 +62,19 @@ def reset(options: argparse.Namespace) -> int:
     return 0
 
 
+def audit(options: argparse.Namespace) -> int:
+    """Read the books of the running town, of one that is stopped, or of given databases."""
+    try:
+        with contextlib.ExitStack() as stack:
+            order_url, payment_url = _book_urls(options.folder, stack)
+            report = audit_books(order_url, payment_url, wait_seconds=options.wait)
+    except (AuditImpossible, ServerFailed) as error:
+        print(error)
+        return 2
+    print_report(report)
+    return 0 if report.is_clean else 1
+
+
 def demo(_options: argparse.Namespace) -> int:
     script = project_root() / "ci" / "demo.sh"
     environment = os.environ | {"RAILGATE": f"{sys.executable} -m railgate.commands"}
@@ -79,6 +96,19 @@ def read_state(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return state
+
+
+def _book_urls(folder: Path, stack: contextlib.ExitStack) -> tuple[str, str]:
+    given = os.environ.get("ORDER_DATABASE_URL"), os.environ.get("PAYMENT_DATABASE_URL")
+    if given[0] and given[1]:
+        return given[0], given[1]
+    state = read_state(folder)
+    if state is not None:
+        return state["databases"]["order"], state["databases"]["payment"]
+    if not (folder / "postgres").exists() and "DATABASE_URL" not in os.environ:
+        raise AuditImpossible("There is nothing to audit yet: `make run` starts Railgate.")
+    postgres = stack.enter_context(PostgresServer(folder / "postgres"))
+    return postgres.url("order"), postgres.url("payment")
 
 
 def project_root() -> Path:
@@ -108,6 +138,11 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--ready-file", type=Path, help="write addresses here when all is up")
     starting.add_argument("--for-tests", action="store_true", help="quick storage, not durable")
     starting.set_defaults(command=run)
+    auditing = verbs.add_parser("audit", help="prove that no seat and no money is lost")
+    auditing.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="for what is still under way"
+    )
+    auditing.set_defaults(command=audit)
     for name, command, help_text in (
         ("status", status, "say what is running"),
         ("reset", reset, "throw away all data and keys"),
