@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from ticket.calendar import iso
 from ticket.editions import TrainOffer, offer_of
@@ -47,26 +47,48 @@ class VersionMark:
     etag: str
 
 
+# The statements of the busiest reads are built once: building one costs as much as running it.
+CATALOGUE_VERSION = select(Catalogue.version)
+CURRENT_VERSION = (
+    select(RunVersion.version, RunVersion.content_hash)
+    .join(Run, (Run.run_id == RunVersion.run_id) & (Run.version == RunVersion.version))
+    .where(Run.run_id == bindparam("run_id"))
+)
+VERSION_MARK = select(RunVersion.version, RunVersion.content_hash).where(
+    RunVersion.run_id == bindparam("run_id"), RunVersion.version == bindparam("version")
+)
+DEFINITION = (
+    select(RunVersion.head, Plan.content)
+    .join(Plan, Plan.plan_id == RunVersion.plan_id)
+    .where(RunVersion.run_id == bindparam("run_id"), RunVersion.version == bindparam("version"))
+)
+RUN_CHANGES = (
+    select(
+        RunChange.cursor, RunChange.run_id, RunChange.version,
+        RunChange.state, RunChange.changed_at,
+    )
+    .where(RunChange.cursor > bindparam("after"))
+    .order_by(RunChange.cursor)
+    .limit(bindparam("limit"))
+)  # fmt: skip
+# Beyond what the column holds there is no version, and PostgreSQL would refuse the number.
+VERSION_MAX = 2**31 - 1
+
+
 def catalogue_version(connection: Connection) -> int:
-    return connection.execute(select(Catalogue.version)).scalar_one_or_none() or 0
+    return connection.execute(CATALOGUE_VERSION).scalar_one_or_none() or 0
 
 
 def current_version(connection: Connection, run_id: UUID) -> VersionMark | None:
     """The version in force, as of this very moment: whoever was told of a change finds it."""
-    row = connection.execute(
-        select(RunVersion.version, RunVersion.content_hash)
-        .join(Run, (Run.run_id == RunVersion.run_id) & (Run.version == RunVersion.version))
-        .where(Run.run_id == run_id)
-    ).one_or_none()
+    row = connection.execute(CURRENT_VERSION, {"run_id": run_id}).one_or_none()
     return None if row is None else _mark(run_id, *row)
 
 
 def version_mark(connection: Connection, run_id: UUID, version: int) -> VersionMark | None:
-    row = connection.execute(
-        select(RunVersion.version, RunVersion.content_hash).where(
-            RunVersion.run_id == run_id, RunVersion.version == version
-        )
-    ).one_or_none()
+    if version > VERSION_MAX:
+        return None
+    row = connection.execute(VERSION_MARK, {"run_id": run_id, "version": version}).one_or_none()
     return None if row is None else _mark(run_id, *row)
 
 
@@ -76,24 +98,13 @@ def _mark(run_id: UUID, version: int, content_hash: str) -> VersionMark:
 
 def definition(connection: Connection, run_id: UUID, version: int) -> bytes:
     """The definition's JSON: head and plan, which are stored apart, as one object."""
-    head, plan = connection.execute(
-        select(RunVersion.head, Plan.content)
-        .join(Plan, Plan.plan_id == RunVersion.plan_id)
-        .where(RunVersion.run_id == run_id, RunVersion.version == version)
-    ).one()
+    wanted = {"run_id": run_id, "version": version}
+    head, plan = connection.execute(DEFINITION, wanted).one()
     return f"{head[:-1]},{plan[1:]}".encode()
 
 
 def run_changes(connection: Connection, *, after: int, limit: int) -> dict[str, Any]:
-    rows = connection.execute(
-        select(
-            RunChange.cursor, RunChange.run_id, RunChange.version,
-            RunChange.state, RunChange.changed_at,
-        )
-        .where(RunChange.cursor > after)
-        .order_by(RunChange.cursor)
-        .limit(limit)
-    ).all()  # fmt: skip
+    rows = connection.execute(RUN_CHANGES, {"after": after, "limit": limit}).all()
     changes = [
         {
             "cursor": row.cursor,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Named = TypeVar("Named")
+FOUND_MAX = 2_000
+KEPT_MAX = 100
 
 # Former spellings and names from daily life, by the name as the timetable writes it.
 OTHER_NAMES = {
@@ -82,22 +84,34 @@ def _words(text: str) -> list[str]:
 
 
 class NameIndex(Generic[Named]):
-    """Things with names; the first in the list wins among equals."""
+    """
+    Things with names; the first in the list wins among equals. What was found is kept, since
+    everybody who types a name types the same beginnings.
+    """
 
     def __init__(self, things: Iterable[tuple[Named, Iterable[str]]]) -> None:
         self._entries = [
             (thing, [key for name in names for key in keys_of(name)]) for thing, names in things
         ]
+        self._found: dict[str, list[Named]] = {}
 
     def find(self, query: str, *, limit: int) -> list[Named]:
         """Beginnings first, then beginnings of words, then the rest; all without a query."""
         letters = letters_of(query)
         if not letters:
             return [] if query.strip() else [thing for thing, _ in self._entries[:limit]]
+        found = self._found.get(letters)
+        if found is None:
+            if len(self._found) >= FOUND_MAX:
+                self._found.clear()
+            found = self._found[letters] = self._search(letters)
+        return found[:limit]
+
+    def _search(self, letters: str) -> list[Named]:
         ranked = []
         for place, (thing, keys) in enumerate(self._entries):
             ranks = [rank for key in keys if (rank := key.rank(letters)) is not None]
             if ranks:
                 ranked.append((min(ranks), place, thing))
         ranked.sort(key=lambda entry: entry[:2])
-        return [thing for _, _, thing in ranked[:limit]]
+        return [thing for _, _, thing in ranked[:KEPT_MAX]]
