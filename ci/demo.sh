@@ -157,6 +157,5 @@ call 409 PUT "$BASE/api/order/orders/$(new_id)" \
 [ "$(value code)" = seat_taken ] || fail "refused as $(value code) instead of seat_taken"
 
 heading "7. The books"
-until_found '"state": *"captured"' "$BASE/api/payment/payments/$payment" 2>/dev/null || true
-echo "\$ railgate audit"
-$RAILGATE audit
+echo "\$ railgate audit --wait 20"
+$RAILGATE audit --wait 20
