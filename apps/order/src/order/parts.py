@@ -9,6 +9,7 @@ from flask import current_app
 from chassis.cache import SoftRedis
 from chassis.peers import Peer
 from order import queries
+from order.admission import Admission, admission_at
 from order.clients.payment import PaymentClient
 from order.clients.ticket import TicketClient
 from order.definitions import Definitions
@@ -21,6 +22,7 @@ from order.snapshots import Snapshots
 @dataclass(frozen=True)
 class Parts:
     settings: Settings
+    admission: Admission
     definitions: Definitions
     snapshots: Snapshots
     gate: Gate
@@ -40,6 +42,7 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
     )
     return Parts(
         settings=settings,
+        admission=admission_at(settings.waitingroom_url),
         definitions=Definitions(ticket, fresh_seconds=settings.definition_seconds),
         snapshots=Snapshots(
             soft_redis,

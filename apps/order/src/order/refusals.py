@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
-from flask import request
+from flask import g, request
 
 from chassis.application import utc_now
 from chassis.problems import Problem
+from order.admission import HEADER
 from order.parts import Parts, current_parts
 from order.run import Leg, Run
 from order.snapshot import Counts, Snapshot, order_mark
@@ -45,10 +46,29 @@ def refuse_early(view: View) -> View:
     def guarded(*args: Any, order_id: UUID, **kwargs: Any) -> Any:
         body = request.get_json(silent=True)
         if isinstance(body, dict):
+            refuse_who_must_wait(current_parts(), body, now=utc_now())
             refuse_what_is_taken(current_parts(), order_id, body, now=utc_now())
         return view(*args, order_id=order_id, **kwargs)
 
     return cast("View", guarded)
+
+
+def refuse_who_must_wait(parts: Parts, body: dict[str, Any], *, now: datetime) -> None:
+    """
+    Raises:
+        NotAdmitted: the run has a waiting room and the request carries no pass of it.
+    """
+    try:
+        run_id = UUID(body["run_id"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return
+    require_pass(parts, run_id, now=now)
+
+
+def require_pass(parts: Parts, run_id: UUID, *, now: datetime) -> None:
+    """As `refuse_who_must_wait`, for a run that is known."""
+    pass_ = request.headers.get(HEADER, "")
+    parts.admission.require(run_id, g.identity.account_id, pass_, now=now)
 
 
 def refuse_what_is_taken(

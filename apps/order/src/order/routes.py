@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from flask import Response, g, request
 from flask_smorest import Blueprint
 
@@ -15,8 +14,8 @@ from order import cancelling, operations, queries, schemas
 from order.availability import availability_body, seat_map_body
 from order.operations import NoSuchLeg
 from order.parts import current_parts
-from order.refusals import refuse_early
-from order.rendering import order_body, quote_body
+from order.refusals import refuse_early, require_pass
+from order.rendering import json_response, order_body, quote_body
 from order.run import Leg, Run
 from order.wish import Wish
 
@@ -32,10 +31,6 @@ LEG_PARAMETERS = [
     }
     for name, example in (("from", "DHK"), ("to", "CTG"))
 ]
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, content_type="application/json")
 
 
 def _run_and_leg(run_id: UUID) -> tuple[Run, Leg]:
@@ -77,12 +72,18 @@ def read_seat_map(run_id: UUID) -> Response:
 @blueprint.response(201, schemas.Order)
 @blueprint.alt_response(200, schema=schemas.Order, description="The same request again.")
 def place_order(wish: Wish, order_id: UUID) -> Response:
-    """Hold seats and price them. The id is yours; repeating the request is harmless."""
+    """
+    Hold seats and price them. The id is yours; repeating the request is harmless.
+
+    While the run's waiting room is hot, the header `Admission-Pass` must carry its pass; otherwise
+    the answer is 403 `not_admitted`, with where to wait.
+    """
     now = utc_now()
+    require_pass(current_parts(), wish.run_id, now=now)
     placed = operations.place_order(
         parts=current_parts(), order_id=order_id, buyer=g.identity, wish=wish, now=now
     )
-    return _json(order_body(placed.record, now), 201 if placed.is_new else 200)
+    return json_response(order_body(placed.record, now), 201 if placed.is_new else 200)
 
 
 @blueprint.route("/orders/<uuid:order_id>")
@@ -91,7 +92,7 @@ def place_order(wish: Wish, order_id: UUID) -> Response:
 def read_order(order_id: UUID) -> Response:
     """One of your orders."""
     order = operations.read_order(order_id=order_id, buyer=g.identity)
-    return _json(order_body(order, utc_now()))
+    return json_response(order_body(order, utc_now()))
 
 
 @blueprint.route("/orders")
@@ -105,7 +106,7 @@ def list_orders(query: dict[str, Any]) -> Response:
     found = queries.orders_of(
         g.identity.account_id, pnr=query.get("pnr"), before=before, limit=query["limit"]
     )
-    return _json({"orders": [order_body(order, now) for order in found]})
+    return json_response({"orders": [order_body(order, now) for order in found]})
 
 
 @blueprint.route("/orders/<uuid:order_id>/release", methods=["PUT"])
@@ -117,7 +118,7 @@ def release_order(order_id: UUID) -> Response:
     order = operations.release_order(
         parts=current_parts(), order_id=order_id, buyer=g.identity, now=now
     )
-    return _json(order_body(order, now))
+    return json_response(order_body(order, now))
 
 
 @blueprint.route("/orders/<uuid:order_id>/cancellation-quote")
@@ -126,7 +127,7 @@ def release_order(order_id: UUID) -> Response:
 def quote_cancellation(order_id: UUID) -> Response:
     """What a cancellation would give back now."""
     quote, currency = cancelling.quote_of_order(order_id=order_id, buyer=g.identity, now=utc_now())
-    return _json(quote_body(quote, currency))
+    return json_response(quote_body(quote, currency))
 
 
 @blueprint.route("/orders/<uuid:order_id>/cancellation", methods=["PUT"])
@@ -139,4 +140,4 @@ def cancel_order(wish: dict[str, Any], order_id: UUID) -> Response:
     order = cancelling.cancel_order(
         parts=current_parts(), order_id=order_id, buyer=g.identity, now=now, **wish
     )
-    return _json(order_body(order, now))
+    return json_response(order_body(order, now))

@@ -13,6 +13,8 @@ class Settings(ServiceSettings):
     peer_secret_order_payment: Secret
     ticket_url: str = "http://127.0.0.1:8082"
     payment_url: str = "http://127.0.0.1:8084"
+    # Without one nobody waits: orders need no admission pass.
+    waitingroom_url: str = ""
     hold_seconds: int = 300
     pin_seconds: int = 300
     seats_per_order_max: int = 4

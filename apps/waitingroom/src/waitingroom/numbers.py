@@ -214,8 +214,8 @@ class EarlyCount:
         return int(self._redis.call(lambda client: client.pfcount(_sketch_key(window_id)), 0))
 
     def sketch(self, window_id: UUID) -> bytes | None:
-        raw: bytes | None = self._redis.call(lambda c: c.get(_sketch_key(window_id)), None)
-        return raw
+        raw: Any = self._redis.call(lambda client: client.get(_sketch_key(window_id)), None)
+        return None if raw is None else bytes(raw)
 
     def bring_back(self, window_id: UUID, sketch: bytes, kept_seconds: int) -> None:
         """Unite the copy with what was counted since."""

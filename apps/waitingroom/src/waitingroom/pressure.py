@@ -8,6 +8,8 @@ from waitingroom.inlet import Pressure
 
 HISTOGRAM = "flask_http_request_duration_seconds"
 PLACING = ('method="PUT"', 'url_rule="/api/order/orders/<uuid:order_id>"')
+# A refusal takes a millisecond; a thousand of them must not hide one slow claim.
+REFUSED = 'status="4'
 SLOW_SHARE = 0.95
 # Fewer answers than this say nothing about a percentile.
 ANSWERS_MIN = 5
@@ -17,7 +19,7 @@ _BOUND = re.compile(r'le="([^"]+)"')
 
 @dataclass(frozen=True)
 class Durations:
-    """`placed` counts the answers to an order being placed, up to each bound of seconds."""
+    """`placed` counts the orders placed (or failed, not refused) within each bound of seconds."""
 
     spent_seconds: float = 0.0
     placed: Mapping[float, float] = field(default_factory=dict)
@@ -29,12 +31,16 @@ def read_durations(exposition: str) -> Durations:
     for kind, labels, value in _LINE.findall(exposition):
         if kind == "sum":
             spent += float(value)
-        elif kind == "bucket" and all(label in labels for label in PLACING):
+        elif kind == "bucket" and _is_placing(labels):
             bound = _BOUND.search(labels)
             if bound is not None:
                 limit = float(bound[1])
                 placed[limit] = placed.get(limit, 0.0) + float(value)
     return Durations(spent, placed)
+
+
+def _is_placing(labels: str) -> bool:
+    return REFUSED not in labels and all(label in labels for label in PLACING)
 
 
 def pressure_between(

@@ -78,7 +78,7 @@ class PlaceSigner:
             claims = jwt.decode(
                 token, self._secret, algorithms=["HS256"], audience=PLACE_AUDIENCE, issuer=ISSUER
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise PlaceNotValid from error
         if (claims["sub"], claims["window_id"]) != (str(account_id), str(window_id)):
             raise PlaceNotValid

@@ -11,12 +11,13 @@ from waitingroom import publishing, serving
 from waitingroom.app import create_app
 from waitingroom.clients.order import OrderClient
 from waitingroom.clients.ticket import TicketClient
-from waitingroom.parts import Parts, current_parts
+from waitingroom.parts import current_parts
 from waitingroom.serving import PressureWatch
 from waitingroom.settings import Settings
 from waitingroom.stock import StockWatch
 
 ROUND_SECONDS = 1.0
+PUBLISH_SECONDS = 0.5
 
 
 def loops_of(app: Flask) -> list[Loop]:
@@ -24,23 +25,27 @@ def loops_of(app: Flask) -> list[Loop]:
     order, ticket = OrderClient(settings.order_url), TicketClient(settings.ticket_url)
     pressure_watch, stock_watch = PressureWatch(order), StockWatch(order, ticket)
 
-    def move_and_publish() -> int:
-        parts = current_parts()
-        serving.move_lines(
-            parts=parts, pressure_watch=pressure_watch, stock_watch=stock_watch, now=utc_now()
+    def move_lines() -> int:
+        return serving.move_lines(
+            parts=current_parts(),
+            pressure_watch=pressure_watch,
+            stock_watch=stock_watch,
+            now=utc_now(),
         )
-        return _publish(parts)
 
     def keep_early_counts() -> int:
         return serving.keep_early_counts(parts=current_parts(), now=utc_now())
 
     return [
-        Loop("lines", move_and_publish, rest_seconds=ROUND_SECONDS),
+        Loop("lines", move_lines, rest_seconds=ROUND_SECONDS),
+        Loop("now serving", _publish, rest_seconds=PUBLISH_SECONDS),
         Loop("early counts", keep_early_counts, rest_seconds=2.0),
     ]
 
 
-def _publish(parts: Parts) -> int:
+def _publish() -> int:
+    """Apart from the lines: a slow order service shall not make what is told stale."""
+    parts = current_parts()
     folder = parts.settings.now_serving_folder
     return publishing.publish(parts=parts, folder=Path(folder), now=utc_now()) if folder else 0
 
