@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from order.parts import Parts
 from order.refusals import counts_of
+from order.rendering import as_json
 from order.run import Leg, Run, Seat
 from order.snapshot import Snapshot
 
@@ -16,7 +15,7 @@ def availability_body(parts: Parts, run: Run, leg: Leg, *, now: datetime) -> byt
     snapshot = parts.snapshots.get(run.run_id)
     body = snapshot.answers.get(leg)
     if body is None:
-        body = snapshot.answers[leg] = orjson.dumps(_availability(run, leg, snapshot, now))
+        body = snapshot.answers[leg] = as_json(_availability(run, leg, snapshot, now))
     return body
 
 
@@ -70,7 +69,7 @@ def seat_map_body(parts: Parts, run: Run, leg: Leg, *, now: datetime) -> bytes:
         )
         coach["seats"].append(_seat(seat, snapshot, leg, now))
     heading = {**_heading(run, leg, snapshot), "currency": run.currency}
-    return orjson.dumps({**heading, "coaches": list(coaches.values())})
+    return as_json({**heading, "coaches": list(coaches.values())})
 
 
 def _seat(seat: Seat, snapshot: Snapshot, leg: Leg, now: datetime) -> dict[str, Any]:

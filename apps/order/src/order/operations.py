@@ -185,7 +185,7 @@ def _write(parts: Parts, draft: Draft, record: dict[str, Any], riders: Sequence[
     values = {
         **record,
         **claims.rider_columns(riders),
-        "journey": orjson.dumps(record["journey"]).decode(),
+        "journey": orjson.dumps(record["journey"], option=orjson.OPT_UTC_Z).decode(),
         "segments": draft.leg.segments,
         "orders_per_day_max": parts.settings.orders_per_day_max,
         "holds_per_day_max": parts.settings.holds_per_day_max,

@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
+from flask import Response
+
 from order.cancellation import Quote
 from order.order_life import CONFIRMED, state_at
 from order.queries import Record
@@ -27,6 +30,15 @@ SHOWN_OF_JOURNEY = (
     "departs_at",
     "arrives_at",
 )
+
+
+def as_json(body: Any) -> bytes:
+    """Times in UTC to the second, as every service shows them."""
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    return Response(as_json(body), status, content_type="application/json")
 
 
 def order_body(order: Record, now: datetime) -> dict[str, Any]:

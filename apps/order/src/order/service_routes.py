@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-import orjson
 from flask import Response
 from flask_smorest import Blueprint
 
@@ -11,13 +10,9 @@ from chassis.application import utc_now
 from chassis.identity import service_required
 from order import schemas, settlement
 from order.parts import current_parts
-from order.rendering import confirmation_body, order_body, pin_body
+from order.rendering import confirmation_body, json_response, order_body, pin_body
 
 blueprint = Blueprint("settlement", __name__, description="For the payment service only.")
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, content_type="application/json")
 
 
 @blueprint.route("/orders/<uuid:order_id>/pins/<uuid:payment_id>", methods=["PUT"])
@@ -29,7 +24,7 @@ def pin_order(order_id: UUID, payment_id: UUID) -> Response:
     order, is_new = settlement.pin_order(
         parts=current_parts(), order_id=order_id, payment_id=payment_id, now=utc_now()
     )
-    return _json(pin_body(order), 201 if is_new else 200)
+    return json_response(pin_body(order), 201 if is_new else 200)
 
 
 @blueprint.route("/orders/<uuid:order_id>/pins/<uuid:payment_id>", methods=["DELETE"])
@@ -48,7 +43,7 @@ def unpin_order(order_id: UUID, payment_id: UUID) -> None:
 def confirm_order(wish: dict[str, Any], order_id: UUID) -> Response:
     """Sell the seats if the hold lives or they are still free. A 409 is final."""
     confirmed = settlement.confirm_order(order_id=order_id, now=utc_now(), **wish)
-    return _json(confirmation_body(confirmed.record), 201 if confirmed.is_new else 200)
+    return json_response(confirmation_body(confirmed.record), 201 if confirmed.is_new else 200)
 
 
 @blueprint.route("/orders/<uuid:order_id>/payment-failure", methods=["PUT"])
@@ -61,4 +56,4 @@ def take_back_confirmation(wish: dict[str, Any], order_id: UUID) -> Response:
     order = settlement.take_back_confirmation(
         parts=current_parts(), order_id=order_id, payment_id=wish["payment_id"], now=now
     )
-    return _json(order_body(order, now))
+    return json_response(order_body(order, now))
