@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from ticket.calendar import iso
-from ticket.editions import TrainOffer, offer_of
+from ticket.calendar import iso, local_date
+from ticket.editions import offer_of
 from ticket.models import (
     Catalogue,
     Plan,
@@ -128,8 +128,21 @@ def staff_changes(*, before: int | None, subject: str | None, limit: int) -> lis
     return list(db.session.scalars(rows))
 
 
-def train_offer(train_number: str) -> TrainOffer | None:
-    return offer_of(db.session, train_number)
+def train_detail(train_number: str, *, now: datetime) -> dict[str, Any] | None:
+    """A train's stops and coaches, as they are on today's service date."""
+    offer = offer_of(db.session, train_number)
+    if offer is None:
+        return None
+    today = local_date(now, offer.train.timezone)
+    return {
+        "timezone": offer.train.timezone,
+        "currency": offer.train.currency,
+        "stops": [
+            {"sequence": sequence, **vars(offer.names.stations[stop.station_code]), **vars(stop)}
+            for sequence, stop in enumerate(offer.stops.on(today))
+        ],
+        "coaches": [vars(coach) for coach in offer.coaches.on(today)],
+    }
 
 
 def stations(connection: Connection) -> list[dict[str, Any]]:

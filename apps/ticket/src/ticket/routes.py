@@ -13,9 +13,7 @@ from chassis.application import utc_now
 from chassis.identity import public
 from chassis.problems import InvalidRequest, Problem
 from ticket import examples, queries
-from ticket.calendar import local_date
 from ticket.catalogue import CatalogueReader, Snapshot
-from ticket.editions import TrainOffer
 from ticket.operations import TrainNotFound
 from ticket.run_operations import RunNotFound
 from ticket.schemas import (
@@ -29,6 +27,7 @@ from ticket.schemas import (
     StationSchema,
     StationsSchema,
     TrainDetailSchema,
+    TrainQuerySchema,
     TrainsSchema,
 )
 
@@ -113,7 +112,7 @@ def list_seat_classes() -> Response:
 
 @blueprint.route("/trains")
 @public
-@blueprint.arguments(NameQuerySchema, location="query")
+@blueprint.arguments(TrainQuerySchema, location="query")
 @blueprint.response(200, TrainsSchema, example=examples.TRAINS)
 @blueprint.alt_response(304, "NOT_MODIFIED")
 @blueprint.alt_response(503, "SERVICE_UNAVAILABLE")
@@ -132,23 +131,10 @@ def find_trains(query: dict[str, Any]) -> Response:
 def read_train(train_number: str) -> Response:
     """Read a train with its stops and coaches as they are today."""
     train = snapshot().trains.get(train_number)
-    offer = None if train is None else queries.train_offer(train_number)
-    if train is None or offer is None:
+    detail = train and queries.train_detail(train_number, now=utc_now())
+    if not train or not detail:
         raise TrainNotFound
-    detail = _detail(offer, local_date(utc_now(), offer.train.timezone))
     return answer(orjson.dumps({**train, **detail}), max_age=LIST_SECONDS)
-
-
-def _detail(offer: TrainOffer, today: date) -> dict[str, Any]:
-    return {
-        "timezone": offer.train.timezone,
-        "currency": offer.train.currency,
-        "stops": [
-            {"sequence": sequence, **vars(offer.names.stations[stop.station_code]), **vars(stop)}
-            for sequence, stop in enumerate(offer.stops.on(today))
-        ],
-        "coaches": [vars(coach) for coach in offer.coaches.on(today)],
-    }
 
 
 @blueprint.route("/runs")

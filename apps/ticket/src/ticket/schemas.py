@@ -7,6 +7,7 @@ from chassis.fields import Text
 CURSOR_MAX = 2**63 - 1
 LIMIT_MAX = 50
 CHANGES_MAX = 500
+TRAINS_MAX = 500
 
 
 class NameQuerySchema(Schema):
@@ -17,6 +18,10 @@ class NameQuerySchema(Schema):
         metadata={"description": "The beginning of a name, in English or Bengali, or a code."},
     )
     limit = fields.Integer(load_default=20, validate=validate.Range(1, LIMIT_MAX))
+
+
+class TrainQuerySchema(NameQuerySchema):
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, TRAINS_MAX))
 
 
 class StationSchema(Schema):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Named = TypeVar("Named")
-FOUND_MAX = 2_000
-KEPT_MAX = 100
+FOUND_MAX = 1_000
+KEPT_MAX = 500
 
 # Former spellings and names from daily life, by the name as the timetable writes it.
 OTHER_NAMES = {
