@@ -1,0 +1,226 @@
+"""Orders during a rush: a pass of the run's window and of this account, or none is placed."""
+
+import json
+import threading
+import time
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+from chassis import testing
+from chassis.application import utc_now
+from chassis.peers import Peer
+from order.admission import Admission, NotAdmitted
+
+WINDOW = uuid4()
+
+
+class WaitingRoom:
+    """What the waiting room would answer; `down` makes it answer 503."""
+
+    def __init__(self):
+        self.key, self.kid = Ed25519PrivateKey.generate(), "k1"
+        self.windows, self.down, self.asked, self.pause = [], False, 0, 0.0
+
+    def heat(self, *run_ids, is_hot=True, window_id=WINDOW):
+        runs = [str(run_id) for run_id in run_ids]
+        self.windows.append({"window_id": str(window_id), "run_ids": runs, "is_hot": is_hot})
+
+    def answer(self, path):
+        self.asked += 1
+        time.sleep(self.pause)
+        if self.down:
+            return 503, {}
+        if path.endswith("/jwks.json"):
+            jwk = json.loads(OKPAlgorithm.to_jwk(self.key.public_key()))
+            return 200, {"keys": [{**jwk, "kid": self.kid, "alg": "EdDSA"}]}
+        return 200, {"windows": self.windows}
+
+    def pass_for(self, account_id, *, key=None, kid=None, lifetime_seconds=300, **claims):
+        now = int(time.time())
+        claims = {
+            "iss": "railgate-waitingroom",
+            "aud": "railgate-order",
+            "sub": str(account_id),
+            "window_id": str(WINDOW),
+            "iat": now,
+            "exp": now + lifetime_seconds,
+            **claims,
+        }
+        headers = {"kid": kid or self.kid}
+        return jwt.encode(claims, key or self.key, algorithm="EdDSA", headers=headers)
+
+
+@pytest.fixture
+def waitingroom():
+    room = WaitingRoom()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = room.answer(self.path)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    room.url = f"http://127.0.0.1:{server.server_port}"
+    yield room
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def admission(waitingroom):
+    return Admission(Peer("waitingroom", waitingroom.url, timeout_seconds=0.5))
+
+
+@pytest.fixture
+def place(app, client, parts, people, run_id, admission, monkeypatch):
+    """Place an order for one seat of the run, with the given pass."""
+    monkeypatch.setitem(
+        app.extensions, "parts", type(parts)(**{**vars(parts), "admission": admission})
+    )
+
+    def ask(pass_="", *, account_id=None, body=None, **about):
+        headers = testing.signed_in(account_id=account_id or uuid4())
+        if pass_:
+            headers["Admission-Pass"] = pass_
+        wish = body or people.body(people.wish(run_id, seat_class="S", count=1))
+        return client.put(f"/api/order/orders/{uuid4()}", json={**wish, **about}, headers=headers)
+
+    return ask
+
+
+def test_a_hot_run_needs_a_pass_and_says_where_to_wait(place, waitingroom, admission, run_id):
+    waitingroom.heat(run_id)
+    admission.refresh()
+    answer = place()
+    assert (answer.status_code, answer.json["code"]) == (403, "not_admitted")
+    assert answer.json["window_id"] == str(WINDOW)
+    assert str(WINDOW) in answer.json["wait_at"]
+    account_id = uuid4()
+    assert place(waitingroom.pass_for(account_id), account_id=account_id).status_code == 201
+
+
+@pytest.mark.parametrize("is_hot", [True, False])
+def test_runs_outside_hot_windows_need_none(place, waitingroom, admission, run_id, is_hot):
+    waitingroom.heat(run_id if not is_hot else uuid4(), is_hot=is_hot)
+    admission.refresh()
+    assert place().status_code == 201
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"sub": str(uuid4())},
+        {"window_id": str(uuid4())},
+        {"exp": 1},
+        {"aud": "railgate"},
+        {"iss": "railgate"},
+        {"key": Ed25519PrivateKey.generate()},
+        {"kid": "unknown"},
+        {"exp": None},
+    ],
+)
+def test_a_pass_that_is_not_his_live_one_of_this_window_admits_nobody(
+    place, waitingroom, admission, run_id, flaw
+):
+    waitingroom.heat(run_id)
+    admission.refresh()
+    account_id = uuid4()
+    forged = waitingroom.pass_for(account_id, **flaw)
+    for _ in range(2):
+        assert place(forged, account_id=account_id).json["code"] == "not_admitted"
+
+
+@pytest.mark.parametrize("junk", ["a", "a.b.c", "[" * 6000, "\xff.\xfe", "W1tb" * 450 + ".e30.e30"])
+def test_junk_for_a_pass_is_refused_and_never_a_fault_of_ours(
+    place, waitingroom, admission, run_id, junk
+):
+    waitingroom.heat(run_id)
+    admission.refresh()
+    assert place(junk).json["code"] == "not_admitted"
+
+
+@pytest.mark.parametrize("spell", [str.upper, lambda text: text.replace("-", ""), "{{{}}}".format])
+def test_another_spelling_of_the_run_is_no_way_around(
+    place, waitingroom, admission, run_id, people, spell
+):
+    waitingroom.heat(run_id)
+    admission.refresh()
+    body = people.body(people.wish(run_id, seat_class="S", count=1))
+    assert place(body=body, run_id=spell(str(run_id))).json["code"] == "not_admitted"
+
+
+def test_a_pass_ends_though_it_is_remembered(waitingroom, admission):
+    run_id, account_id = uuid4(), uuid4()
+    waitingroom.heat(run_id)
+    admission.refresh()
+    pass_ = waitingroom.pass_for(account_id, lifetime_seconds=60)
+    admission.require(run_id, account_id, pass_, now=utc_now())
+    with pytest.raises(NotAdmitted):
+        admission.require(run_id, account_id, pass_, now=utc_now() + timedelta(seconds=61))
+
+
+def test_the_last_word_holds_while_the_waiting_room_is_down(waitingroom, admission):
+    run_id, account_id = uuid4(), uuid4()
+    admission.require(run_id, account_id, "", now=utc_now())
+    waitingroom.heat(run_id)
+    admission.refresh()
+    waitingroom.down = True
+    admission.refresh()
+    with pytest.raises(NotAdmitted):
+        admission.require(run_id, account_id, "", now=utc_now())
+    admission.require(run_id, account_id, waitingroom.pass_for(account_id), now=utc_now())
+
+
+def test_sales_are_open_where_the_waiting_room_was_never_heard(place, waitingroom):
+    waitingroom.down = True
+    assert place().status_code == 201
+
+
+def test_no_request_waits_for_the_waiting_room(waitingroom, admission):
+    waitingroom.pause = 0.4
+    began = time.perf_counter()
+    for _ in range(1_000):
+        admission.require(uuid4(), uuid4(), "", now=utc_now())
+    assert time.perf_counter() - began < 0.3
+    assert waitingroom.asked <= 1
+
+
+def refusal_of(admission, run_id):
+    try:
+        admission.require(run_id, uuid4(), "", now=utc_now())
+    except NotAdmitted as refused:
+        return refused.extra["window_id"]
+    return None
+
+
+def test_hot_windows_are_learnt_beside_the_requests(waitingroom, admission):
+    run_id = uuid4()
+    waitingroom.heat(run_id)
+    deadline = time.monotonic() + 3
+    while refusal_of(admission, run_id) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert refusal_of(admission, run_id) == str(WINDOW)
+
+
+def test_a_remembered_pass_costs_microseconds(waitingroom, admission):
+    run_id, account_id = uuid4(), uuid4()
+    waitingroom.heat(run_id)
+    admission.refresh()
+    pass_, now = waitingroom.pass_for(account_id), utc_now()
+    admission.require(run_id, account_id, pass_, now=now)
+    began = time.process_time()
+    for _ in range(2_000):
+        admission.require(run_id, account_id, pass_, now=now)
+    assert (time.process_time() - began) / 2_000 < 50e-6
