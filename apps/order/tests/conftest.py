@@ -24,6 +24,7 @@ from chassis.identity import Identity
 from order.app import create_app
 from order.models import db
 from order.parts import Parts
+from order.run import Run, parse_run
 from order.settings import Settings
 from order.wish import Wish, WishedPassenger
 
@@ -165,6 +166,12 @@ def _handler(catalogue: Catalogue) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """A run as it is parsed, for tests of pure rules."""
+    return parse_run(definition_of(uuid4()))
 
 
 @pytest.fixture(scope="session")
