@@ -15,6 +15,7 @@ again, who cannot joins behind. A fail-over to a replica that lags may give the 
 second time; equal numbers are served together.
 """
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +112,7 @@ class Numbers:
         self._redis = soft_redis
         self._block_size = block_size
         self._lease_seconds = lease_seconds
+        self._refilling = threading.Lock()
 
     def stand(
         self,
@@ -128,19 +130,37 @@ class Numbers:
             NumbersPaused: a late number cannot be given fairly at this moment.
         """
         words = [account_id.bytes, "early" if is_early else "late", kept_seconds]
-        keys = [_bucket(window_id, account_id), _block_key(window_id), _sketch_key(window_id)]
         words.append("" if shown is None else shown)
+        answer = self._ask(window_id, account_id, words)
         for pause in PAUSES:
+            if answer[0] >= 0 or answer[0] == UNREACHABLE:
+                break
             time.sleep(pause)
-            place, more = self._redis.call(
-                lambda client: client.eval(_JOIN, 3, *keys, *words), (UNREACHABLE, 0)
-            )
-            if place >= 0:
-                return Standing(place, bool(more))
-            if place == UNREACHABLE:
-                return self._without_redis(window_id, is_early=is_early, shown=shown)
-            self._refill(window_id, place, more, kept_seconds)
-        raise NumbersPaused
+            answer = self._ask_with_refill(window_id, account_id, words)
+        if answer[0] == UNREACHABLE:
+            return self._without_redis(window_id, is_early=is_early, shown=shown)
+        if answer[0] < 0:
+            raise NumbersPaused
+        return Standing(answer[0], bool(answer[1]))
+
+    def _ask(self, window_id: UUID, account_id: UUID, words: list[Any]) -> tuple[int, int]:
+        """The place and whether it is new, or why there is none and the block's end."""
+        keys = [_bucket(window_id, account_id), _block_key(window_id), _sketch_key(window_id)]
+        found, more = self._redis.call(
+            lambda client: client.eval(_JOIN, 3, *keys, *words), (UNREACHABLE, 0)
+        )
+        return int(found), int(more)
+
+    def _ask_with_refill(
+        self, window_id: UUID, account_id: UUID, words: list[Any]
+    ) -> tuple[int, int]:
+        """One thread of a process gets a block; the others find it when they have waited."""
+        with self._refilling:
+            place, more = self._ask(window_id, account_id, words)
+            if place in {NO_LEASE, EXHAUSTED}:
+                self._refill(window_id, place, more, words[2])
+                place, more = self._ask(window_id, account_id, words)
+            return place, more
 
     def last_number(self, window_id: UUID) -> int | None:
         """The last late number that Redis gave; None where it does not know."""

@@ -185,13 +185,13 @@ def keep_early_counts(*, parts: Parts, now: datetime) -> int:
 
 
 def _keep_early_count(parts: Parts, window: Window, now: datetime) -> None:
+    """The copy is united each time: after a loss many may have come before anybody noticed."""
     counted, copy = queries.early_copy(window.window_id)
-    count = parts.early_count.count(window.window_id)
-    if count < counted and copy is not None:
+    if copy is not None:
         parts.early_count.bring_back(window.window_id, copy, kept_seconds(window, now))
-        return
+    count = parts.early_count.count(window.window_id)
     sketch = parts.early_count.sketch(window.window_id)
-    if count == counted or sketch is None:
+    if count <= counted or sketch is None:
         return
     with transaction(db) as session:
         session.execute(
