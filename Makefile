@@ -44,7 +44,7 @@ lint: $(STAMPS)/checks ## Run every check that needs no running service
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(addsuffix /src,$(APPS))
 	$(BIN)/lint-imports
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(addsuffix /src,$(APPS))
+	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml $(addsuffix /src,$(APPS))
 
 format: $(STAMPS)/checks ## Let ruff lay the code out and mend what it can
 	$(BIN)/ruff check --fix .

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader
 from railgate.problems import PAGE_HEADERS, REFUSALS
 
 # The text is for nginx, not for a browser: HTML escapes would break it.
-_texts = Environment(loader=PackageLoader("railgate", "pages"), autoescape=False)  # noqa: S701  # nosec B701
+_texts = Environment(loader=PackageLoader("railgate", "pages"), autoescape=False)  # noqa: S701
 REQUEST_ID_VARIABLE = "$railgate_request_id"
 
 

@@ -80,9 +80,11 @@ def run_town(run: Run) -> int:
         with contextlib.ExitStack() as everything:
             try:
                 _run_until_stopped(run, progress, everything)
+            except StopRequested:
+                progress.say("\nStopping ...")
+                raise
             finally:
                 _ignore_signals()
-                progress.say("\nStopping ...")
     except StopRequested:
         progress.say("Stopped.")
         return 0

@@ -1,14 +1,15 @@
 """Starts the programs of a table, keeps them running, and ends them together."""
 
+import http
+import http.client
 import shutil
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from railgate import children
 from railgate.launching import Server, ServerFailed
@@ -187,8 +188,12 @@ def ending(child: "subprocess.Popen[bytes]") -> str:
 
 
 def answers_200(url: str) -> bool:
+    parts = urlsplit(url)
+    link = http.client.HTTPConnection(parts.netloc, timeout=2)
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own addresses
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        link.request("GET", parts.path)
+        return link.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        link.close()
