@@ -68,7 +68,7 @@ def read_seat_map(run_id: UUID) -> Response:
 @blueprint.route("/orders/<uuid:order_id>", methods=["PUT"])
 @account_required
 @refuse_early
-@blueprint.arguments(schemas.ORDER_WISH)
+@blueprint.arguments(schemas.ORDER_WISH, examples=schemas.ORDER_WISH_EXAMPLES)
 @blueprint.response(201, schemas.Order)
 @blueprint.alt_response(200, schema=schemas.Order, description="The same request again.")
 def place_order(wish: Wish, order_id: UUID) -> Response:
@@ -132,7 +132,7 @@ def quote_cancellation(order_id: UUID) -> Response:
 
 @blueprint.route("/orders/<uuid:order_id>/cancellation", methods=["PUT"])
 @account_required
-@blueprint.arguments(schemas.CancellationWish)
+@blueprint.arguments(schemas.CancellationWish, example=schemas.CANCELLATION_EXAMPLE)
 @blueprint.response(200, schemas.Order)
 def cancel_order(wish: dict[str, Any], order_id: UUID) -> Response:
     """Cancel a confirmed order for the refund that was quoted."""

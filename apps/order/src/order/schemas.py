@@ -223,6 +223,30 @@ class FailureWish(Schema):
     reason = Text(length_max=200, required=True)
 
 
+_PASSENGER_EXAMPLE = {
+    "name": "Rahima Khatun",
+    "identity_kind": "nid",
+    "identity_number": "1990123456789",
+}
+_RIDE_EXAMPLE = {
+    "run_id": EXAMPLE_RUN,
+    "from": "DHK",
+    "to": "CTG",
+    "passengers": [_PASSENGER_EXAMPLE],
+}
+EXAMPLE_PAYMENT = "0d5b8f0e-52a7-4f0e-9d6e-5c8a3d3f1b57"
+ORDER_WISH_EXAMPLES = {
+    "named_seats": {"value": {**_RIDE_EXAMPLE, "seat_ids": [1001]}},
+    "any_seat_of_a_class": {"value": {**_RIDE_EXAMPLE, "seat_class": "S_CHAIR"}},
+}
+CANCELLATION_EXAMPLE = {"refund_minor": 36500}
+CONFIRMATION_EXAMPLE = {
+    "payment_id": EXAMPLE_PAYMENT,
+    "amount_minor": 42500,
+    "currency": "BDT",
+}
+FAILURE_EXAMPLE = {"payment_id": EXAMPLE_PAYMENT, "reason": "capture_refused"}
+
 # Built once: a schema's fields are copied each time it is made, which costs more than a load.
 ORDER_WISH = OrderWish()
 CONFIRMATION_WISH = ConfirmationWish()

@@ -37,7 +37,7 @@ def unpin_order(order_id: UUID, payment_id: UUID) -> None:
 
 @blueprint.route("/orders/<uuid:order_id>/confirmation", methods=["PUT"])
 @service_required("payment")
-@blueprint.arguments(schemas.CONFIRMATION_WISH)
+@blueprint.arguments(schemas.CONFIRMATION_WISH, example=schemas.CONFIRMATION_EXAMPLE)
 @blueprint.response(201, schemas.ConfirmedOrder)
 @blueprint.alt_response(200, schema=schemas.ConfirmedOrder, description="Confirmed before.")
 def confirm_order(wish: dict[str, Any], order_id: UUID) -> Response:
@@ -48,7 +48,7 @@ def confirm_order(wish: dict[str, Any], order_id: UUID) -> Response:
 
 @blueprint.route("/orders/<uuid:order_id>/payment-failure", methods=["PUT"])
 @service_required("payment")
-@blueprint.arguments(schemas.FailureWish)
+@blueprint.arguments(schemas.FailureWish, example=schemas.FAILURE_EXAMPLE)
 @blueprint.response(200, schemas.Order)
 def take_back_confirmation(wish: dict[str, Any], order_id: UUID) -> Response:
     """The authorised money could not be captured: the order is cancelled, the seats are free."""
