@@ -102,7 +102,7 @@ def test_however_often_somebody_begins_to_pay_a_seat_is_kept_for_a_hold_and_a_pa
 @example(100_000, "ac", timedelta(hours=48), timedelta(hours=48, seconds=-1))
 @example(16_000, "ac", timedelta(hours=48), timedelta(hours=47))
 def test_who_cancels_earlier_never_gets_less(price_minor, category, one, other):
-    """Where the flat deduction is a quarter of the price at most, as it is for all but short rides."""
+    """Where the flat deduction is a quarter of the price at most: all but short rides."""
     assume(price_minor >= 4 * FLAT_DEDUCTION_MINOR[category])
     early, late = max(one, other), min(one, other)
     ticket = TicketPrice(price_minor, category)
@@ -111,7 +111,7 @@ def test_who_cancels_earlier_never_gets_less(price_minor, category, one, other):
 
 
 def test_a_ride_cheaper_than_four_flat_deductions_gets_less_early_as_the_ladder_is_published():
-    """Tk 50: of two days ahead Tk 25 are kept, of one day 25 %. The ladder's words, not our idea."""
+    """Tk 50: two days ahead Tk 25 are kept, one day ahead 25 %. So the ladder says."""
     ticket = TicketPrice(5_000, "other")
 
     assert refund_of(ticket, timedelta(hours=48)) == 2_500

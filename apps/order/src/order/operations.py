@@ -61,7 +61,7 @@ class OrderNotFound(NotFound):
 
 
 class OrderNotHeld(Problem):
-    status, code, title = 409, "order_not_held", "This order cannot be released any more."
+    status, code, title = 409, "order_not_held", "This order is not held any more."
 
 
 @dataclass(frozen=True)

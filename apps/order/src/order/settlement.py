@@ -16,7 +16,7 @@ from chassis.database import execute, refusing_constraint, run_statement, transa
 from chassis.problems import Problem
 from order import claims, models, queries
 from order.models import db
-from order.operations import OrderNotFound, end_order
+from order.operations import OrderNotFound, OrderNotHeld, end_order
 from order.order_life import (
     CANCELLED,
     CONFIRMED,
@@ -39,10 +39,6 @@ class HoldExpired(Problem):
 
 class AlreadyPaying(Problem):
     status, code, title = 409, "already_paying", "Another payment for this order is under way."
-
-
-class OrderNotHeld(Problem):
-    status, code, title = 409, "order_not_held", "There is nothing to pay for in this order."
 
 
 class HoldLost(Problem):
@@ -96,7 +92,7 @@ def _refuse_pin(order: Record, now: datetime) -> None:
         raise AlreadyPaying(headers={"Retry-After": "5"})
     if state_at(order["state"], order["expires_at"], now) == EXPIRED:
         raise HoldExpired
-    raise OrderNotHeld
+    raise OrderNotHeld("There is nothing to pay for in this order.")
 
 
 def unpin_order(*, order_id: UUID, payment_id: UUID) -> None:
