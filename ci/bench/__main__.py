@@ -1,0 +1,134 @@
+"""
+`make bench`: every case beside the floor, in turns, on the same gunicorn settings. Shared machines
+are noisy, so what counts is the ratio of rounds that follow each other.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import httpx
+from ci.bench.cases import Case, cases
+from ci.bench.generator import Result, load, repeated, request_bytes
+from ci.bench.processes import CpuMeter
+from ci.bench.town import BASE_PORT, LIFTED, BenchTown, started_bench_town
+from ci.town import Town
+
+FLOOR_PORT = BASE_PORT + 50
+FLOOR_URL = f"http://127.0.0.1:{FLOOR_PORT}"
+WARM_UP_SECONDS = 1.0
+
+
+@contextlib.contextmanager
+def started_floor():
+    bind = {"WEB_BIND": f"127.0.0.1:{FLOOR_PORT}", "WEB_WORKERS": str(min(os.cpu_count() or 1, 4))}
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn_conf"]
+    process = subprocess.Popen([*command, "ci.bench.floor:app"], env=os.environ | LIFTED | bind)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.get(FLOOR_URL)
+                break
+            time.sleep(0.1)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+class Bench:
+    def __init__(self, town: Town, floor_pid: int, seconds: float) -> None:
+        self._town, self._seconds = town, seconds
+        self._groups = {
+            "service": floor_pid,
+            "postgres": town.server_pid("postgres"),
+            "valkey": town.server_pid("valkey", "redis"),
+        }
+
+    def floor(self) -> tuple[Result, dict[str, float]]:
+        hello = repeated([request_bytes("GET", f"{FLOOR_URL}/")], 40_000)
+        return self._measure(FLOOR_URL, hello, self._groups)
+
+    def case(self, case: Case) -> tuple[Result, dict[str, float]]:
+        groups = self._groups | {"service": self._town.pid(case.service)}
+        return self._measure(self._town.address(case.service), case.requests(), groups)
+
+    def _measure(self, url, requests, groups):
+        """What is measured is warm: connections, plans, tokens and snapshots as in a rush."""
+        if len(requests) > 5_000:
+            load(url, requests[:300], seconds=WARM_UP_SECONDS)
+        with CpuMeter(groups) as meter:
+            result = load(url, requests, seconds=self._seconds)
+        return result, {name: used / result.requests * 1e3 for name, used in meter.used.items()}
+
+
+def measure(bench: Bench, case: Case, rounds: int) -> dict:
+    """Alternate the floor and the case; give the medians."""
+    ratios, cpu_ratios, kept = [], [], []
+    for _ in range(rounds):
+        floor, floor_cpu = bench.floor()
+        result, cpu = bench.case(case)
+        wrong = {s: n for s, n in result.statuses.items() if s != case.status}
+        if wrong:
+            raise SystemExit(f"{case.name}: expected {case.status}, got {dict(result.statuses)}")
+        ratios.append(result.per_second / floor.per_second)
+        cpu_ratios.append(floor_cpu["service"] / (sum(cpu.values()) - cpu["generator"]))
+        kept.append((floor, floor_cpu, result, cpu))
+    floor, floor_cpu, result, cpu = kept[len(kept) // 2]
+    return {
+        "ratio": statistics.median(ratios),
+        "cpu_ratio": statistics.median(cpu_ratios),
+        "floor": floor,
+        "floor_cpu": floor_cpu,
+        "result": result,
+        "cpu": cpu,
+    }
+
+
+HEADINGS = (
+    "| request | requests/s | of the floor | by CPU | aim | p50 ms | p99 ms "
+    "| service ms | PostgreSQL ms | Valkey ms |"
+)
+
+
+def row(case: Case, found: dict) -> str:
+    result, cpu = found["result"], found["cpu"]
+    aim = f"{case.aim:.2f}" if case.aim else ""
+    return (
+        f"| {case.name} | {result.per_second:,.0f} | **{found['ratio']:.2f}** "
+        f"| {found['cpu_ratio']:.2f} | {aim} "
+        f"| {result.latency_ms(50):.1f} | {result.latency_ms(99):.1f} "
+        f"| {cpu['service']:.2f} | {cpu['postgres']:.2f} | {cpu['valkey']:.2f} |"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--only", default="", help="the name of one case")
+    options = parser.parse_args()
+    print("Starting a Railgate of the bench's own ...", flush=True)
+    with started_bench_town() as town, started_floor() as floor_pid:
+        bench = Bench(town, floor_pid, options.seconds)
+        print(HEADINGS + "\n" + "|---" * 10 + "|", flush=True)
+        found = None
+        for case in cases(BenchTown(town)):
+            if options.only in case.name:
+                found = measure(bench, case, options.rounds)
+                print(row(case, found), flush=True)
+        if found:
+            floor, cpu = found["floor"], found["floor_cpu"]
+            print(
+                f"\nThe floor (Flask hello): {floor.per_second:,.0f} requests/s, "
+                f"{cpu['service']:.2f} ms CPU; the generator itself: {cpu['generator']:.2f} ms."
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,149 @@
+"""
+What is measured: each case makes its requests ready beforehand and says which answer it expects.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import httpx
+from ci.bench.generator import load, request_bytes
+from ci.bench.town import BenchTown
+
+PLACED_A_ROUND = 1_500
+PLENTY = 20_000
+_people = count(1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`requests` gives the requests of one round; `aim` is the ratio of limits worth reaching."""
+
+    name: str
+    service: str
+    status: int
+    requests: Callable[[], list[bytes]]
+    aim: float | None = None
+
+
+class Seats:
+    """Hands out every seat of the bench's runs once, each with a leg that is on sale."""
+
+    def __init__(self, town: BenchTown, definitions: list[dict]) -> None:
+        self._town = town
+        self._free = self._every_seat(definitions)
+
+    @staticmethod
+    def _every_seat(definitions: list[dict]) -> Iterator[tuple[dict, dict, int]]:
+        for definition in definitions:
+            longest = {}
+            for fare in definition["fares"]:
+                kept = longest.get(fare["seat_class"])
+                if kept is None or _length(fare) > _length(kept):
+                    longest[fare["seat_class"]] = fare
+            for coach in definition["coaches"]:
+                fare = longest.get(coach["seat_class"])
+                for seat in coach["seats"] if fare else ():
+                    yield definition, fare, seat["seat_id"]
+
+    def wishes(self, most: int) -> list[tuple[str, dict]]:
+        """Give ids and bodies of orders of one seat each."""
+        found = []
+        for definition, fare, seat_id in self._free:
+            found.append((str(uuid.uuid4()), wish(definition, fare, [seat_id])))
+            if len(found) == most:
+                break
+        if len(found) < most:
+            raise SystemExit("The bench has sold out its runs: give it more of them.")
+        return found
+
+
+def _length(fare: dict) -> int:
+    return fare["to_sequence"] - fare["from_sequence"]
+
+
+def wish(definition: dict, fare: dict, seat_ids: list[int]) -> dict:
+    return {
+        "run_id": definition["run_id"],
+        "from": definition["stops"][fare["from_sequence"]]["station_code"],
+        "to": definition["stops"][fare["to_sequence"]]["station_code"],
+        "seat_ids": seat_ids,
+        "passengers": [
+            {"name": "Bench", "identity_kind": "nid", "identity_number": f"{next(_people):010d}"}
+            for _ in seat_ids
+        ],
+    }
+
+
+def cases(town: BenchTown) -> list[Case]:
+    definitions = town.runs_on_sale(count=20)
+    if not definitions:
+        raise SystemExit("The bench found no run on sale.")
+    seats = Seats(town, definitions)
+    order, ticket = town.town.address("order"), town.town.address("ticket")
+    hot = definitions[0]
+    start, end = hot["stops"][0]["station_code"], hot["stops"][-1]["station_code"]
+    day = hot["stops"][0]["departs_at"][:10]
+    taken = seats.wishes(1)[0][1]
+    _place(town, [(str(uuid.uuid4()), taken)])
+
+    def reading(url: str) -> Callable[[], list[bytes]]:
+        return lambda: [request_bytes("GET", url)] * PLENTY
+
+    def refused() -> list[bytes]:
+        body = {**taken, "passengers": wish(hot, hot["fares"][0], [1])["passengers"]}
+        return [_put(town, n, str(uuid.uuid4()), body) for n in range(PLENTY // 2)]
+
+    def placed() -> list[bytes]:
+        wishes = seats.wishes(PLACED_A_ROUND)
+        return [_put(town, n, order_id, body) for n, (order_id, body) in enumerate(wishes)]
+
+    def confirmed() -> list[bytes]:
+        return _confirmations(town, _place(town, seats.wishes(PLACED_A_ROUND // 2)))
+
+    query = f"?from={start}&to={end}"
+    return [
+        Case("search", "ticket", 200, reading(f"{ticket}/api/ticket/runs{query}&date={day}")),
+        Case("run definition", "ticket", 200, reading(f"{ticket}/api/ticket/runs/{hot['run_id']}")),
+        Case(
+            "availability",
+            "order",
+            200,
+            reading(f"{order}/api/order/runs/{hot['run_id']}/availability{query}"),
+            aim=0.8,
+        ),
+        Case("refused order", "order", 409, refused, aim=0.8),
+        Case("placed order", "order", 201, placed, aim=0.45),
+        Case("confirmed order", "order", 201, confirmed, aim=0.3),
+    ]
+
+
+def _put(town: BenchTown, n: int, order_id: str, body: dict) -> bytes:
+    url = f"{town.town.address('order')}/api/order/orders/{order_id}"
+    return request_bytes("PUT", url, body=json.dumps(body).encode(), headers=town.account(n))
+
+
+def _place(town: BenchTown, wishes: list[tuple[str, dict]]) -> list[str]:
+    requests = [_put(town, n, order_id, body) for n, (order_id, body) in enumerate(wishes)]
+    result = load(town.town.address("order"), requests, seconds=120)
+    if result.statuses != {201: len(wishes)}:
+        raise SystemExit(f"Placing orders for the bench went wrong: {dict(result.statuses)}")
+    return [order_id for order_id, _ in wishes]
+
+
+def _confirmations(town: BenchTown, order_ids: list[str]) -> list[bytes]:
+    """Pin each order to a payment, so that what remains to be measured is the confirmation."""
+    order, confirmations = town.town.address("order"), []
+    with httpx.Client(headers=town.town.service("payment", "order")) as client:
+        for order_id in order_ids:
+            payment_id = str(uuid.uuid4())
+            pin = client.put(f"{order}/api/order/orders/{order_id}/pins/{payment_id}").json()
+            body = {key: pin[key] for key in ("payment_id", "amount_minor", "currency")}
+            url = f"{order}/api/order/orders/{order_id}/confirmation"
+            headers = town.town.service("payment", "order")
+            confirmations.append(
+                request_bytes("PUT", url, body=json.dumps(body).encode(), headers=headers)
+            )
+    return confirmations
