@@ -1,5 +1,5 @@
 """
-`python -m sandbox`: one gunicorn worker with threads, on 127.0.0.1.
+`python -m sandbox`: one gunicorn worker with threads, on 127.0.0.1 unless told otherwise.
 
 One process, because the background threads live in it; SQLite keeps everything else.
 """
@@ -24,7 +24,7 @@ class Server(BaseApplication):
 
     def load_config(self) -> None:
         options: dict[str, Any] = {
-            "bind": f"127.0.0.1:{self._settings.port}",
+            "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
             "threads": THREADS,
             "worker_class": "gthread",

@@ -20,6 +20,7 @@ class Settings:
     folder: Path
     port: int
     public_url: str
+    host: str = "127.0.0.1"
     late_seconds: float = 20.0
     retry_seconds: float = 1.0
 
@@ -45,6 +46,7 @@ class Settings:
             folder=Path(environ["SANDBOX_FOLDER"]),
             port=port,
             public_url=environ.get("SANDBOX_PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/"),
+            host=environ.get("SANDBOX_HOST", cls.host),
             late_seconds=late_seconds,
             retry_seconds=retry_seconds,
         )
