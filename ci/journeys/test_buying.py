@@ -6,7 +6,7 @@ import uuid
 
 import httpx
 import pytest
-from ci.passenger import Passenger, travellers
+from ci.passenger import SNAPSHOT_SECONDS, Passenger, travellers
 
 DECLINES, INSUFFICIENT, STALLS = "4000000000000002", "4000000000000010", "4000000000000028"
 TWICE, OUT_OF_ORDER = "4000000000000044", "4000000000000051"
