@@ -23,6 +23,7 @@ from yarl import URL
 
 from railgate.landing import landing_page
 from railgate.nginx import become_nginx
+from railgate.now_serving import Board
 from railgate.problems import PAGE_HEADERS, REFUSALS
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -53,6 +54,8 @@ SAID_ANEW = frozenset({"host", "content-length", "expect", "forwarded", "x-real-
 
 UPSTREAMS = web.AppKey("upstreams", Mapping[str, str])
 PAGE = web.AppKey("page", str)
+BOARD = web.AppKey("board", Board)
+NOW_SERVING = "/api/waitingroom/windows/{window_id:[0-9a-f-]{36}}/now-serving"
 ID = web.RequestKey("request_id", str)
 SESSION = web.AppKey("session", aiohttp.ClientSession)
 ANSWERED_WITHIN = web.AppKey("answered_within", float)
@@ -64,6 +67,7 @@ def create_gateway(
     *,
     page: str = "",
     answer_seconds: float = ANSWER_SECONDS,
+    now_serving: Path | None = None,
 ) -> web.Application:
     app = web.Application(middlewares=[_with_request_id], client_max_size=BODY_BYTES_MAX)
     app[UPSTREAMS] = upstreams
@@ -73,6 +77,8 @@ def create_gateway(
     if "web" not in upstreams:
         app[PAGE] = page
         app.router.add_get("/", _landing)
+    app[BOARD] = Board(now_serving)
+    app.router.add_get(NOW_SERVING, _now_serving)
     app.router.add_route("*", "/{path:.*}", _forward)
     return app
 
@@ -91,12 +97,15 @@ def main() -> None:
     upstreams, port = upstreams_from(os.environ), int(os.environ["PORT"])
     links = {name: os.environ.get(f"{name.upper()}_URL", "") for name in ("mail", "sandbox")}
     page = landing_page(sorted(upstreams), links)
+    now_serving = Path(os.environ["NOW_SERVING_FOLDER"])
     program = shutil.which("nginx")
     if program is not None and os.environ.get("RAILGATE_GATEWAY") != "python":
         folder = Path(os.environ["GATEWAY_FOLDER"])
-        become_nginx(program, folder, port=port, upstreams=upstreams, page=page)
+        become_nginx(
+            program, folder, port=port, upstreams=upstreams, page=page, now_serving=now_serving
+        )
     web.run_app(
-        create_gateway(upstreams, page=page),
+        create_gateway(upstreams, page=page, now_serving=now_serving),
         host="127.0.0.1",
         port=port,
         access_log=None,
@@ -122,6 +131,15 @@ async def _healthz(request: web.Request) -> web.Response:
 
 async def _landing(request: web.Request) -> web.Response:
     return web.Response(text=request.app[PAGE], content_type="text/html", headers=PAGE_HEADERS)
+
+
+async def _now_serving(request: web.Request) -> web.StreamResponse:
+    """Everybody who waits asks this again and again, so the waiting room is not asked."""
+    body = request.app[BOARD].body_of(request.match_info["window_id"])
+    if body is None:
+        return await _forward(request)
+    headers = {"Cache-Control": "public, max-age=1", "X-Request-Id": request[ID]}
+    return web.Response(body=body, content_type="application/json", headers=headers)
 
 
 async def _forward(request: web.Request) -> web.StreamResponse:

@@ -45,6 +45,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "registration_hash_key": cipher_key,
     "order_identity_key": cipher_key,
     "order_hash_key": cipher_key,
+    "admission_key": signing_key,
+    "place_key": password,
     "peer_secret_order_payment": password,
     "peer_secret_payment_order": password,
     "provider_key": password,

@@ -219,6 +219,7 @@ def gateway_program(town: Town) -> Program:
         | {
             "PORT": str(town.port("gateway")),
             "GATEWAY_FOLDER": str(town.folder / "gateway"),
+            "NOW_SERVING_FOLDER": str(now_serving_folder(town)),
             "RAILGATE_GATEWAY": os.environ.get("RAILGATE_GATEWAY", ""),
             "MAIL_URL": town.address("mail"),
             "SANDBOX_URL": town.address("sandbox"),
@@ -262,10 +263,30 @@ def _order(town: Town) -> dict[str, str]:
     return {
         "TICKET_URL": town.address("ticket"),
         "PAYMENT_URL": town.address("payment"),
+        "WAITINGROOM_URL": _address_if_here(town, "waitingroom"),
         "IDENTITY_KEY": town.keys["order_identity_key"],
         "HASH_KEY": town.keys["order_hash_key"],
         **_peer_secrets(town),
     }
+
+
+def _waitingroom(town: Town) -> dict[str, str]:
+    return {
+        "ORDER_URL": town.address("order"),
+        "TICKET_URL": town.address("ticket"),
+        "ADMISSION_KEY": town.keys["admission_key"],
+        "PLACE_KEY": town.keys["place_key"],
+        "NOW_SERVING_FOLDER": str(now_serving_folder(town)),
+    }
+
+
+def now_serving_folder(town: Town) -> Path:
+    """Where the waiting room writes what the gateway answers with, without asking it."""
+    return town.folder / "now-serving"
+
+
+def _address_if_here(town: Town, name: str) -> str:
+    return town.address(name) if name in {service.name for service in town.services} else ""
 
 
 def _payment(town: Town) -> dict[str, str]:
@@ -313,4 +334,5 @@ SERVICES = (
     ),
     Service("order", 3, _order),
     Service("payment", 4, _payment),
+    Service("waitingroom", 5, _waitingroom),
 )
