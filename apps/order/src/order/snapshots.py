@@ -45,13 +45,10 @@ class Snapshots:
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
         lock = self._lock_of(run_id)
-        if not lock.acquire(blocking=kept is None):
-            assert kept is not None  # noqa: S101 - only who has a stale one does not wait
+        if kept is not None and lock.locked():
             return kept[1]
-        try:
+        with lock:
             return self._refresh(run_id)
-        finally:
-            lock.release()
 
     def fresh(self, run_id: UUID) -> Snapshot:
         """Build a new one now: for who lost a race for seats that looked free."""

@@ -1,4 +1,4 @@
-"""Runs order's migrations."""
+"""Runs the migrations of order."""
 
 from chassis.migrating import run_migrations
 

@@ -1,16 +1,5 @@
-"""Runs the migrations on the application's own engine, each in a transaction."""
+"""Runs the migrations of registration."""
 
-from alembic import context
-from flask import current_app
+from chassis.migrating import run_migrations
 
-migrate = current_app.extensions["migrate"]
-
-with migrate.db.engine.connect() as connection:
-    context.configure(
-        connection=connection,
-        target_metadata=migrate.db.metadata,
-        transaction_per_migration=True,
-        **migrate.configure_args,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+run_migrations()
