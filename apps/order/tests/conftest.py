@@ -7,6 +7,7 @@ import base64
 import copy
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -115,6 +116,7 @@ class Catalogue:
         self.changes: list[dict[str, Any]] = []
         self.down = False
         self.asked = 0
+        self.slow_seconds = 0.0
 
     def add_run(self, **about: Any) -> UUID:
         run_id = uuid4()
@@ -143,6 +145,8 @@ class Catalogue:
             after = int(path.split("after=")[1].split("&", maxsplit=1)[0])
             return 200, {"changes": [c for c in self.changes if c["cursor"] > after]}, ""
         definition = self.definitions.get(UUID(path.rsplit("/", 1)[1]))
+        if self.slow_seconds:
+            time.sleep(self.slow_seconds)
         if definition is None:
             return 404, {"code": "run_not_found"}, ""
         current = f'"{definition["version"]}"'
@@ -232,7 +236,7 @@ def parts(app: Flask) -> Parts:
 def catalogue(catalogue_server: tuple[Catalogue, str]) -> Iterator[Catalogue]:
     catalogue = catalogue_server[0]
     yield catalogue
-    catalogue.down = False
+    catalogue.down, catalogue.slow_seconds = False, 0.0
     catalogue.changes.clear()
 
 
