@@ -2,7 +2,8 @@
 Snapshots of runs, shared: one query builds what every process and thread uses for a moment.
 
 A process keeps a snapshot for a fraction of a second, Redis shares it for a second at most, and
-one builder works at a time. Without Redis each process builds its own: slower, never wrong.
+one builder works at a time; meanwhile the others go on with one that is only just over. Without
+Redis each process builds its own: slower, never wrong.
 """
 
 import threading
@@ -45,7 +46,8 @@ class Snapshots:
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
         lock = self._lock_of(run_id)
-        if kept is not None and lock.locked():
+        is_just_over = kept is not None and kept[0] + self._shared_seconds > time.monotonic()
+        if kept is not None and is_just_over and lock.locked():
             return kept[1]
         with lock:
             return self._refresh(run_id)
