@@ -174,7 +174,10 @@ def _claim(parts: Parts, draft: Draft, seats: Sequence[Seat]) -> Placed:
     except Exception:
         parts.gate.leave(run_id, leg, seat_ids, order_id)
         raise
-    if placed.is_new:
+    if not placed.is_new:
+        # The seats chosen this time are not the order's, so the gate shall not keep them.
+        parts.gate.leave(run_id, leg, seat_ids, order_id)
+    else:
         until, mark = record["expires_at"].timestamp(), order_mark(order_id.hex)
         held = [LiveClaim(seat_id, *leg, until, mark) for seat_id in seat_ids]
         parts.snapshots.add(run_id, held)
