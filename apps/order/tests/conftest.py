@@ -5,10 +5,11 @@ stops, two classes, and whatever a test changes about it.
 
 import base64
 import copy
+import dataclasses
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -219,6 +220,24 @@ def app(migrated_app: Flask, settings: Settings) -> Iterator[Flask]:
         redis.Redis.from_url(settings.redis_url).flushdb()
         yield migrated_app
         db.session.remove()
+
+
+@pytest.fixture
+def another_app(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]]:
+    """Make an application as in another process: on the same database, with other settings."""
+    made = []
+
+    def make(**changes: Any) -> Flask:
+        other = create_app(dataclasses.replace(settings, **changes))
+        other.extensions["verifier"].trust(testing.public_jwk())
+        made.append(other)
+        return other
+
+    yield make
+    for other in made:
+        with other.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture
