@@ -1,4 +1,4 @@
-"""Runs are kept in the process: asked for seldom, by one thread, and usable while nobody answers."""
+"""Runs are kept in the process: asked for seldom, by one thread, usable while nobody answers."""
 
 import threading
 import time
