@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, select
 
-from payment.models import LedgerEntry, Payment, Refund, db
+from payment.models import Payment, Refund, db
 from payment.payment_life import REQUESTED
 
 Record = Row[Any]
@@ -53,11 +53,6 @@ def is_refund_asked(payment_id: UUID) -> bool:
         Refund.payment_id == payment_id, Refund.state == REQUESTED
     )
     return bool(_rows(asked.limit(1)))
-
-
-def ledger_entries_of(payment_id: UUID) -> list[Record]:
-    wanted = select(LedgerEntry.__table__).where(LedgerEntry.payment_id == payment_id)
-    return _rows(wanted.order_by(LedgerEntry.posted_at, LedgerEntry.entry_id))
 
 
 def _rows(wanted: Select[Any]) -> list[Record]:
