@@ -17,7 +17,7 @@ from waitingroom.app import create_app
 from waitingroom.models import WaitingWindow, db
 from waitingroom.parts import build_parts
 from waitingroom.settings import Settings
-from waitingroom.signing import SigningKey
+from waitingroom.signing import PlaceKey, SigningKey
 
 SEED = bytes(range(32))
 # Nothing listens there.
@@ -43,7 +43,7 @@ def settings():
             database_url=url,
             redis_url=testing.redis_url(),
             admission_key=SigningKey(new_pem()),
-            place_key="places-are-signed-with-this-in-tests",
+            place_key=PlaceKey("places-are-signed-with-this-in-tests"),
             window_seconds=0.0,
             lease_seconds=0.3,
             database_pool_size=60,

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from chassis.settings import Secret, ServiceSettings
+from chassis.settings import ServiceSettings
 from waitingroom.inlet import Bounds
-from waitingroom.signing import SigningKey
+from waitingroom.signing import PlaceKey, SigningKey
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
     admission_key: SigningKey
-    place_key: Secret
+    place_key: PlaceKey
     order_url: str = "http://127.0.0.1:8083"
     ticket_url: str = "http://127.0.0.1:8082"
     # Where the now-serving files are written for nginx or a CDN; nowhere when empty.

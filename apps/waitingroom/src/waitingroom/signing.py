@@ -6,7 +6,7 @@ and admission passes, which order verifies offline by the public key.
 import base64
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import jwt
@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from chassis.problems import Problem
+from chassis.settings import Secret
 from waitingroom.window import EARLY, LATE, Place
 
 ISSUER = "railgate-waitingroom"
 PLACE_AUDIENCE = "railgate-place"
+PLACE_KEY_LENGTH_MIN = 32
 PASS_AUDIENCE = "railgate-order"  # noqa: S105 - a name, no secret
 
 
@@ -53,10 +55,19 @@ def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+class PlaceKey(Secret):
+    """The secret that signs places; it is never shown."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        if len(text) < PLACE_KEY_LENGTH_MIN:
+            raise ValueError(f"expected at least {PLACE_KEY_LENGTH_MIN} characters")
+        return super().__new__(cls, text)
+
+
 class PlaceSigner:
-    def __init__(self, secret: str) -> None:
-        if len(secret) < 32:
-            raise ValueError("PLACE_KEY needs at least 32 characters")
+    def __init__(self, secret: PlaceKey) -> None:
         self._secret = secret
 
     def sign(self, place: Place) -> str:
