@@ -10,6 +10,7 @@ from order import cancelling, operations, queries
 from order.app import create_app
 from order.mails import ticket_mail
 from order.models import Outbox, db
+from order.order_life import CONFIRMED
 from order.parts import Parts, current_parts
 
 
@@ -36,7 +37,8 @@ def sweep() -> int:
 
 def _mail_tickets(message: Message) -> None:
     order = queries.order_by_id(UUID(message.payload["order_id"]))
-    if order is None or order["pnr"] is None:
+    if order is None or order["state"] != CONFIRMED:
+        # Cancelled before its mail could leave: its tickets are void.
         return
     settings = current_parts().settings
     subject, text = ticket_mail(order, public_url=settings.public_url)
