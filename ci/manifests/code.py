@@ -1,0 +1,136 @@
+"""
+What the services' code says of itself, read without running it: settings, neighbours, parts and
+the times in which gunicorn stops. The manifests must fit it, not the other way round.
+"""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci.manifests.rendering import ROOT
+
+OF_THE_PROCESS = {
+    "WEB_BIND",
+    "WEB_WORKERS",
+    "WEB_THREADS",
+    "WEB_TMP_DIR",
+    "WORKER_HEARTBEAT",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "PYTHONUNBUFFERED",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`default` is None where the start is refused without it."""
+
+    variable: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class ServiceCode:
+    name: str
+    settings: tuple[Setting, ...]
+    has_worker: bool
+    has_migrations: bool
+    sends_mail: bool
+
+    @property
+    def neighbours(self) -> dict[str, str]:
+        """Variable -> the service it addresses, where one of that name is called."""
+        urls = (s.variable for s in self.settings if s.variable.endswith("_URL"))
+        return {url: url.removesuffix("_URL").lower() for url in urls}
+
+
+@dataclass(frozen=True)
+class Code:
+    services: dict[str, ServiceCode]
+    graceful_seconds: int
+    keepalive_seconds: int
+    request_seconds: int
+    metric: str
+
+    def edges(self) -> set[tuple[str, str]]:
+        """Who calls whom: the addresses in the settings, and the keys that tokens are proved by."""
+        called = {
+            (service.name, callee)
+            for service in self.services.values()
+            for callee in service.neighbours.values()
+            if callee in self.services
+        }
+        verify = {(name, "registration") for name in self.services if name != "registration"}
+        return called | verify
+
+
+def read_code(root: Path = ROOT) -> Code:
+    chassis = root / "apps" / "chassis" / "src" / "chassis"
+    common = _settings(chassis / "settings.py")
+    homes = sorted(path.parent for path in (root / "apps").glob("*/src/*/settings.py"))
+    gunicorn = _assigned(chassis / "gunicorn_conf.py")
+    services = {
+        home.name: _service(home, common) for home in homes if _is_service(home / "settings.py")
+    }
+    return Code(
+        services=services,
+        graceful_seconds=gunicorn["graceful_timeout"],
+        keepalive_seconds=gunicorn["keepalive"],
+        request_seconds=gunicorn["timeout"],
+        metric=_histogram(chassis / "metrics.py"),
+    )
+
+
+def _service(home: Path, common: tuple[Setting, ...]) -> ServiceCode:
+    files = [path for path in home.rglob("*.py") if "migrations" not in path.parts]
+    return ServiceCode(
+        name=home.name,
+        settings=common + _settings(home / "settings.py"),
+        has_worker=(home / "worker.py").exists(),
+        has_migrations=(home / "migrations").is_dir(),
+        sends_mail=any("from chassis.mail import" in path.read_text() for path in files),
+    )
+
+
+def _is_service(path: Path) -> bool:
+    tree = ast.parse(path.read_text())
+    return any("ServiceSettings" in _bases(node) for node in _classes(tree))
+
+
+def _settings(path: Path) -> tuple[Setting, ...]:
+    found = []
+    for node in _classes(ast.parse(path.read_text())):
+        if node.name == "ServiceSettings" or "ServiceSettings" in _bases(node):
+            fields = (line for line in node.body if isinstance(line, ast.AnnAssign))
+            found += [Setting(ast.unparse(f.target).upper(), _default(f.value)) for f in fields]
+    return tuple(found)
+
+
+def _default(value: ast.expr | None) -> str | None:
+    if value is None:
+        return None
+    return str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
+
+
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+
+
+def _assigned(path: Path) -> dict[str, int]:
+    """Module constants that are plain numbers."""
+    return {
+        ast.unparse(node.targets[0]): node.value.value
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, int)
+    }
+
+
+def _histogram(path: Path) -> str:
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    found = next(c for c in calls if ast.unparse(c.func) == "Histogram" and c.args)
+    return ast.literal_eval(found.args[0])
