@@ -1,22 +1,16 @@
 """The pieces that the use cases share in one process."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import cast
 
 from flask import current_app
 
-from chassis.application import utc_now
 from chassis.cache import SoftRedis, Throttle
 from waitingroom import queries
 from waitingroom.numbers import EarlyCount, Numbers
 from waitingroom.settings import Settings
 from waitingroom.signing import PlaceSigner
-from waitingroom.window import Window
 from waitingroom.windows import Windows
-
-# A closed window is still told of, so that the last of the line learns it.
-TOLD_OF = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Parts:
 def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
     return Parts(
         settings=settings,
-        windows=Windows(current_windows, fresh_seconds=settings.window_seconds),
+        windows=Windows(queries.told_windows, fresh_seconds=settings.window_seconds),
         numbers=Numbers(
             soft_redis, block_size=settings.block_size, lease_seconds=settings.lease_seconds
         ),
@@ -40,10 +34,6 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
         places=PlaceSigner(settings.place_key),
         throttle=Throttle(soft_redis),
     )
-
-
-def current_windows() -> list[Window]:
-    return queries.windows_closing_after(utc_now() - TOLD_OF)
 
 
 def current_parts() -> Parts:

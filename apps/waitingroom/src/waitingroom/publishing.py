@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from waitingroom import queries
-from waitingroom.parts import TOLD_OF, Parts
+from waitingroom.parts import Parts
 from waitingroom.rendering import now_serving_body
 
 
@@ -22,7 +22,7 @@ def publish(*, parts: Parts, folder: Path, now: datetime) -> int:
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
-    windows = queries.windows_closing_after(now - TOLD_OF)
+    windows = queries.told_windows()
     for window in windows:
         body = orjson.dumps(now_serving_body(parts, window, now))
         _write(folder / f"{window.window_id}.json", body)

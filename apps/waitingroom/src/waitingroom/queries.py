@@ -1,15 +1,16 @@
 """What the waiting room reads: rows turned into windows, never entities."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from waitingroom.models import Inlet, StaffChange, WaitingWindow, db
 from waitingroom.window import Window
 
+TOLD_OF = timedelta(hours=1)
 _COLUMNS = [getattr(WaitingWindow, name) for name in Window.__dataclass_fields__]
 
 
@@ -27,10 +28,19 @@ def window_by_id(window_id: UUID) -> Window | None:
 
 
 def windows_closing_after(moment: datetime) -> list[Window]:
+    return _windows(WaitingWindow.closes_at > moment)
+
+
+def told_windows() -> list[Window]:
+    """A closed window is told of for an hour more, so that the last of its line learn it."""
+    return _windows(WaitingWindow.closes_at > func.now() - TOLD_OF)
+
+
+def _windows(condition: ColumnElement[bool]) -> list[Window]:
     with db.engine.connect() as connection:
         rows = connection.execute(
             select(*_COLUMNS)
-            .where(WaitingWindow.closes_at > moment)
+            .where(condition)
             .order_by(WaitingWindow.opens_at, WaitingWindow.window_id)
         ).all()
     return [_window(row) for row in rows]

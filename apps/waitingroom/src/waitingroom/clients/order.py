@@ -40,11 +40,11 @@ class OrderClient:
         parts = urlsplit(self._base_url)
         host, port = parts.hostname or "", parts.port or 80
         try:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             _log.warning("order's name is not found: %s", error)
             return []
-        hosts = sorted({str(info[4][0]) for info in infos})
+        hosts = sorted({str(address[0]) for *_, address in found})
         return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts]
 
     def stock(self, run_id: UUID, leg: Leg) -> Stock:
