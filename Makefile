@@ -51,10 +51,22 @@ format: $(STAMPS)/checks ## Let ruff lay the code out and mend what it can
 	$(BIN)/ruff format .
 
 test: $(STAMPS)/checks ## Run all tests, or T="those"
-	$(BIN)/pytest $(T)
+	$(BIN)/pytest -n auto --dist loadgroup $(T)
 
 bench: $(STAMPS)/checks ## Measure what a request costs, beside an empty one
 	$(BIN)/python -m ci.bench
+
+##@ Rush
+.PHONY: load simulate
+# What the load test shall do: make load OPTIONS="--users 1000 --shape smoke".
+OPTIONS ?=
+CHAOS ?=
+SLOW ?=
+load: $(STAMPS)/checks ## Rush a running `make run` with 100,000 users, and count
+	@$(BIN)/python -m loadtest $(if $(CHAOS),--chaos) $(if $(SLOW),--slow) $(OPTIONS)
+
+simulate: $(STAMPS)/checks ## Compare ways to choose seats on the real timetable
+	@$(BIN)/python -m loadtest.simulation
 
 ##@ Set-up
 .PHONY: install lock clean
