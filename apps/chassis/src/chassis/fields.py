@@ -31,7 +31,17 @@ class Text(fields.String):
 
 
 class Instant(fields.AwareDateTime):
-    """A moment, shown in UTC to the second as `2026-11-25T08:00:00Z`."""
+    """
+    A moment, shown in UTC to the second as `2026-11-25T08:00:00Z`; read with any offset and kept
+    in UTC, since PostgreSQL takes none beyond 16 hours.
+    """
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, *args, **kwargs)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
         if value is None:
