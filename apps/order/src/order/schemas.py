@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from chassis.fields import Text
+from chassis.fields import Instant, Text
 from order.wish import Wish, WishedPassenger
 
 SEAT_ID_MAX = 999_999
@@ -119,7 +119,7 @@ class Orders(Schema):
 
 class OrdersQuery(Schema):
     pnr = Text(length_max=8)
-    before = fields.AwareDateTime(metadata={"description": "Only orders placed before this time."})
+    before = Instant(metadata={"description": "Only orders placed before this time."})
     limit = fields.Integer(load_default=20, validate=validate.Range(min=1, max=100))
 
 
