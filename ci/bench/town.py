@@ -6,9 +6,9 @@ import httpx
 from ci.town import Town, started_town
 
 BASE_PORT = 9280
-ACCOUNTS = 600
+ACCOUNTS = 200
 LIFTED = {
-    "ORDER__ORDERS_PER_DAY_MAX": "60",
+    "ORDER__ORDERS_PER_DAY_MAX": "100",
     "ORDER__HOLDS_PER_DAY_MAX": "200",
     "LOG_LEVEL": "WARNING",
 }

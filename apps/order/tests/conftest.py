@@ -237,7 +237,8 @@ def another_app(app: Flask, settings: Settings) -> Iterator[Callable[..., Flask]
     for other in made:
         with other.app_context():
             db.session.remove()
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 @pytest.fixture

@@ -320,6 +320,7 @@ def test_a_lying_gate_blocks_a_seat_no_longer_than_its_time(
     app, another_app, people, run_id, settings
 ):
     office = another_app(gate_seconds=0.5)
+    office.extensions["parts"].contention.note_collision(run_id)
     seats = redis.Redis.from_url(settings.redis_url)
     seats.set(f"order:gate:{{{run_id}}}:1001:0-4", "nobody", px=500)
 
@@ -328,6 +329,20 @@ def test_a_lying_gate_blocks_a_seat_no_longer_than_its_time(
     sold = place(office, people, people.wish(run_id, 1001))
 
     assert (refused.json["code"], sold.status_code) == ("seat_taken", 201)
+
+
+def test_the_gate_is_asked_only_where_buyers_collide(app, another_app, people, run_id, settings):
+    """A lying gate goes unnoticed until somebody was refused by the database."""
+    office = another_app(gate_seconds=5.0)
+    seats = redis.Redis.from_url(settings.redis_url)
+    for seat in (1001, 1002):
+        seats.set(f"order:gate:{{{run_id}}}:{seat}:0-4", "nobody", px=5_000)
+
+    quiet = place(office, people, people.wish(run_id, 1001))
+    office.extensions["parts"].contention.note_collision(run_id)
+    hot = place(office, people, people.wish(run_id, 1002))
+
+    assert (quiet.status_code, hot.json["code"]) == (201, "seat_taken")
 
 
 def test_a_gate_that_lets_everybody_through_sells_nothing_twice(

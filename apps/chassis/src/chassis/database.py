@@ -4,7 +4,7 @@ migrations that run from the service's own folder.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 from flask_migrate import Migrate, upgrade
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, MetaData, Row
+from sqlalchemy import Connection, CursorResult, DateTime, MetaData, Row
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, scoped_session
@@ -94,36 +94,42 @@ class Statement:
         return f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in self.parameters)})"
 
 
-def execute(connection: Connection, statement: Statement, values: dict[str, Any]) -> Row[Any]:
-    """Run a prepared statement and give its one row."""
+def execute(
+    connection: Connection, statement: Statement, values: dict[str, Any]
+) -> CursorResult[Any]:
     prepared = connection.info.setdefault("prepared", set())
     if statement.name not in prepared:
         connection.exec_driver_sql(statement.prepare)
         prepared.add(statement.name)
-    return connection.exec_driver_sql(statement.execute, values).one()
+    return connection.exec_driver_sql(statement.execute, values)
 
 
 def run_statement(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) -> Row[Any]:
     """
     Run one statement that is a transaction of its own, in one round trip, and give its one row.
 
-    A connection that turns out to be dead is replaced and the statement sent again, so it must
-    be one that may be repeated.
-
     Raises:
         IntegrityError: a constraint refused it, and nothing of it remains.
     """
+    return read_rows(db, statement, values)[0]
+
+
+def read_rows(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) -> Sequence[Row[Any]]:
+    """
+    Run one statement by itself. A connection that turns out to be dead is replaced and the
+    statement sent again, so it must be one that may be repeated.
+    """
     try:
-        return _run(db, statement, values)
+        return _rows(db, statement, values)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-    return _run(db, statement, values)
+    return _rows(db, statement, values)
 
 
-def _run(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) -> Row[Any]:
+def _rows(db: SQLAlchemy, statement: Statement, values: dict[str, Any]) -> Sequence[Row[Any]]:
     with db.engines[AUTOCOMMIT].connect() as connection:
-        return execute(connection, statement, values)
+        return execute(connection, statement, values).all()
 
 
 def refusing_constraint(error: IntegrityError) -> str:

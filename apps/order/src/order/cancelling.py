@@ -94,7 +94,7 @@ def _cancel(parts: Parts, order: Record, refund_minor: int, reason: str, now: da
         "now": now,
     }
     with transaction(db) as session:
-        ended = bool(execute(session.connection(), claims.END_ORDER, values).ended)
+        ended = bool(execute(session.connection(), claims.END_ORDER, values).one().ended)
         if ended and refund_minor:
             _owe_refund(order, refund_minor, reason, now)
     parts.snapshots.forget(order["run_id"])

@@ -158,6 +158,9 @@ WITH target AS (
       AND o.state IN ('held', 'paying', 'expired')
       AND o.amount_minor = :amount_minor AND o.currency = :currency
       AND NOT EXISTS (SELECT 1 FROM closed_run c WHERE c.run_id = o.run_id)
+      AND (SELECT count(*) FROM seat_claim s
+           WHERE s.order_id = o.order_id AND s.state IN ('held', 'expired'))
+        = (SELECT count(*) FROM passenger p WHERE p.order_id = o.order_id)
     FOR UPDATE
 ), locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(key) FROM (
@@ -202,9 +205,7 @@ WITH target AS (
     FROM confirmed
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM confirmed) AS confirmed,
-       (SELECT count(*) FROM issued) AS issued,
-       (SELECT count(*) FROM passenger WHERE order_id = :order_id) AS passengers
+SELECT (SELECT count(*) FROM confirmed) AS confirmed, (SELECT count(*) FROM issued) AS issued
 """,
 )
 

@@ -160,9 +160,11 @@ def _own_or_refuse(draft: Draft, snapshot: Snapshot) -> list[Seat]:
 
 
 def _claim(parts: Parts, draft: Draft, seats: Sequence[Seat]) -> Placed:
+    """Pass the gate where the run is hot, write, and tell this process's snapshot."""
     seat_ids = [seat.seat_id for seat in seats]
-    run_id, leg, order_id = draft.run.run_id, draft.leg, draft.order_id
-    if not parts.gate.enter(run_id, leg, seat_ids, order_id):
+    place = (draft.run.run_id, draft.leg, seat_ids, draft.order_id)
+    is_hot = parts.contention.is_hot(draft.run.run_id)
+    if is_hot and not parts.gate.enter(*place):
         raise SeatTaken
     riders = riders_of(draft, seats, parts.identity_numbers)
     digest = parts.identity_numbers.keyed_digest(draft.wish.canonical())
@@ -170,18 +172,23 @@ def _claim(parts: Parts, draft: Draft, seats: Sequence[Seat]) -> Placed:
     try:
         placed = _write(parts, draft, record, riders)
     except SeatTaken:
+        parts.contention.note_collision(draft.run.run_id)
         raise
     except Exception:
-        parts.gate.leave(run_id, leg, seat_ids, order_id)
+        parts.gate.leave(*place)
         raise
-    if not placed.is_new:
+    if placed.is_new:
+        _show(parts, draft, record, seat_ids)
+    elif is_hot:
         # The seats chosen this time are not the order's, so the gate shall not keep them.
-        parts.gate.leave(run_id, leg, seat_ids, order_id)
-    else:
-        until, mark = record["expires_at"].timestamp(), order_mark(order_id.hex)
-        held = [LiveClaim(seat_id, *leg, until, mark) for seat_id in seat_ids]
-        parts.snapshots.add(run_id, held)
+        parts.gate.leave(*place)
     return placed
+
+
+def _show(parts: Parts, draft: Draft, record: dict[str, Any], seat_ids: Sequence[int]) -> None:
+    until, mark = record["expires_at"].timestamp(), order_mark(draft.order_id.hex)
+    held = [LiveClaim(seat_id, *draft.leg, until, mark) for seat_id in seat_ids]
+    parts.snapshots.add(draft.run.run_id, held)
 
 
 def _write(parts: Parts, draft: Draft, record: dict[str, Any], riders: Sequence[Rider]) -> Placed:

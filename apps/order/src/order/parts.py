@@ -12,6 +12,7 @@ from order import queries
 from order.admission import Admission, admission_at
 from order.clients.payment import PaymentClient
 from order.clients.ticket import TicketClient
+from order.contention import Contention
 from order.definitions import Definitions
 from order.gate import Gate
 from order.identity_number import IdentityNumbers
@@ -26,6 +27,7 @@ class Parts:
     definitions: Definitions
     snapshots: Snapshots
     gate: Gate
+    contention: Contention
     identity_numbers: IdentityNumbers
     ticket: TicketClient
     payment: PaymentClient
@@ -51,6 +53,7 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
             shared_seconds=settings.snapshot_shared_seconds,
         ),
         gate=Gate(soft_redis, seconds=settings.gate_seconds),
+        contention=Contention(),
         identity_numbers=IdentityNumbers(
             identity_key=settings.identity_key, hash_key=settings.hash_key
         ),

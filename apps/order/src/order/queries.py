@@ -6,19 +6,27 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from chassis.database import Statement, read_rows
 from order.models import db
 from order.snapshot import ORDER_MARK_LENGTH, LiveClaim
 
-LIVE_CLAIMS = text("""
+LIVE_CLAIMS = Statement(
+    "live_claims",
+    {"mark_length": "int", "run_id": "uuid"},
+    """
 SELECT seat_id, lower(segments), upper(segments),
        CASE state WHEN 'sold' THEN 0 ELSE extract(epoch FROM expires_at)::float8 END,
        left(replace(order_id::text, '-', ''), :mark_length)
 FROM seat_claim
 WHERE run_id = :run_id AND state IN ('held', 'sold') AND (state = 'sold' OR expires_at > now())
-""")
+""",
+)
 
 _ORDER = """
-SELECT o.*,
+SELECT o.order_id, o.account_id, o.request_digest, o.state, o.run_id, o.from_sequence,
+    o.to_sequence, o.journey, o.departs_at, o.amount_minor, o.online_charge_minor, o.currency,
+    o.contact_email, o.contact_name, o.sale_date, o.slot, o.created_at, o.expires_at,
+    o.payment_id, o.pnr, o.confirmed_at, o.ended_at, o.ended_reason,
     (SELECT json_agg(json_build_object('position', p.position, 'name', p.name,
         'identity_kind', p.identity_kind, 'identity_masked', p.identity_masked,
         'seat_id', p.seat_id, 'seat_number', p.seat_number, 'coach_letter', p.coach_letter,
@@ -29,10 +37,14 @@ SELECT o.*,
      FROM ticket t WHERE t.order_id = o.order_id) AS tickets
 FROM orders o
 """
-ORDER_BY_ID = text(f"{_ORDER} WHERE o.order_id = :order_id")
-ORDERS_OF_ACCOUNT = text(
-    f"{_ORDER} WHERE o.account_id = :account_id AND (CAST(:pnr AS text) IS NULL OR o.pnr = :pnr)"
-    " AND o.created_at < :before ORDER BY o.created_at DESC LIMIT :limit"
+ORDER_BY_ID = Statement(
+    "order_by_id", {"order_id": "uuid"}, f"{_ORDER} WHERE o.order_id = :order_id"
+)
+ORDERS_OF_ACCOUNT = Statement(
+    "orders_of_account",
+    {"account_id": "uuid", "pnr": "text", "before": "timestamptz", "limit": "int"},
+    f"{_ORDER} WHERE o.account_id = :account_id AND (:pnr IS NULL OR o.pnr = :pnr)"
+    " AND o.created_at < :before ORDER BY o.created_at DESC LIMIT :limit",
 )
 LIVE_ORDERS_ON_CLOSED_RUNS = text("""
 SELECT o.order_id FROM orders o JOIN closed_run c ON c.run_id = o.run_id
@@ -41,12 +53,8 @@ WHERE o.state IN ('held', 'paying', 'confirmed') LIMIT :limit
 
 
 def live_claims(run_id: UUID) -> list[LiveClaim]:
-    """On a connection of its own: a snapshot shall not keep the request's transaction open."""
-    with db.engine.connect() as connection:
-        rows = connection.execute(
-            LIVE_CLAIMS, {"run_id": run_id, "mark_length": ORDER_MARK_LENGTH}
-        ).all()
-    return [LiveClaim(*row) for row in rows]
+    values = {"run_id": run_id, "mark_length": ORDER_MARK_LENGTH}
+    return [LiveClaim._make(row) for row in read_rows(db, LIVE_CLAIMS, values)]
 
 
 Record = dict[str, Any]
@@ -54,16 +62,14 @@ Record = dict[str, Any]
 
 def order_by_id(order_id: UUID) -> Record | None:
     """The order with its passengers and tickets, as one flat record."""
-    with db.engine.connect() as connection:
-        found = connection.execute(ORDER_BY_ID, {"order_id": order_id}).mappings().one_or_none()
-    return None if found is None else dict(found)
+    found = read_rows(db, ORDER_BY_ID, {"order_id": order_id})
+    return dict(found[0]._mapping) if found else None  # noqa: SLF001 - its documented name
 
 
 def orders_of(account_id: UUID, *, pnr: str | None, before: datetime, limit: int) -> list[Record]:
     values = {"account_id": account_id, "pnr": pnr, "before": before, "limit": limit}
-    with db.engine.connect() as connection:
-        found = connection.execute(ORDERS_OF_ACCOUNT, values).mappings().all()
-    return [dict(record) for record in found]
+    rows = read_rows(db, ORDERS_OF_ACCOUNT, values)
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - its documented name
 
 
 def live_orders_on_closed_runs(limit: int) -> list[UUID]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from chassis.database import execute, refusing_constraint, run_statement, transaction
+from chassis.database import refusing_constraint, run_statement
 from chassis.problems import Problem
 from order import claims, models, queries
 from order.models import db
@@ -107,7 +107,8 @@ def confirm_order(
     *, order_id: UUID, payment_id: UUID, amount_minor: int, currency: str, now: datetime
 ) -> Confirmation:
     """
-    Sell the seats to the payment that has the order, with a PNR and tickets, in one transaction.
+    Sell the seats to the payment that has the order, with a PNR and tickets, in one statement
+    that is a transaction of its own.
 
     Repeating it gives the same confirmation. Everything that it refuses is final, so the payment
     voids or refunds at once.
@@ -127,21 +128,13 @@ def confirm_order(
     }
     for _ in range(PNR_CLASHES_MAX):
         try:
-            is_new = _sell(values)
+            outcome = run_statement(db, claims.CONFIRM_ORDER, {**values, "pnr": new_pnr()})
         except IntegrityError as error:
             if refusing_constraint(error) == models.ORDER_PNR:
                 continue
             raise HoldLost from error
-        return _explain_confirmation(values, is_new=is_new)
+        return _explain_confirmation(values, is_new=bool(outcome.confirmed))
     raise AssertionError("Five PNRs in a row were taken.")
-
-
-def _sell(values: dict[str, Any]) -> bool:
-    with transaction(db) as session:
-        outcome = execute(session.connection(), claims.CONFIRM_ORDER, {**values, "pnr": new_pnr()})
-        if outcome.confirmed and outcome.issued != outcome.passengers:
-            raise AssertionError(f"{outcome.issued} of {outcome.passengers} seats were there.")
-    return bool(outcome.confirmed)
 
 
 def _explain_confirmation(values: dict[str, Any], *, is_new: bool) -> Confirmation:
