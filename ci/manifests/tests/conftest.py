@@ -1,15 +1,8 @@
 import copy
-import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
 from ci.manifests.code import read_code
-from ci.manifests.rendering import WITHOUT_KUBECTL, kubectl, render_tree
+from ci.manifests.rendering import ROOT, WITHOUT_KUBECTL, kubectl, render_tree
 
 
 @pytest.fixture(scope="session")
