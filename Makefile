@@ -68,6 +68,20 @@ load: $(STAMPS)/checks ## Rush a running `make run` with 100,000 users, and coun
 simulate: $(STAMPS)/checks ## Compare ways to choose seats on the real timetable
 	@$(BIN)/python -m loadtest.simulation
 
+##@ Delivery
+.PHONY: manifests diff promote rollback
+manifests: $(STAMPS)/checks ## Render every environment and check it; SCHEMAS=folder
+	@$(BIN)/python -m ci.manifests
+
+diff: $(STAMPS)/checks ## What the working tree would change in a cluster: ENV=prod
+	@$(BIN)/python -m ci.manifests.differences --environment "$(ENV)" --against "$(or $(AGAINST),HEAD)"
+
+promote: $(STAMPS)/checks ## Put a digest one on, on a branch: FROM=dev TO=staging SERVICE=order
+	@$(BIN)/python -m ci.manifests.moving promote --from "$(FROM)" --to "$(TO)" --service "$(SERVICE)"
+
+rollback: $(STAMPS)/checks ## Bring the digest before back, on a branch: ENV=prod SERVICE=order
+	@$(BIN)/python -m ci.manifests.moving rollback --environment "$(ENV)" --service "$(SERVICE)"
+
 ##@ Set-up
 .PHONY: install lock clean
 install: $(STAMPS)/checks ## Make the virtual environment with all tools
