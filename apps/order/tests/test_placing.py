@@ -222,7 +222,10 @@ def test_a_class_that_the_leg_does_not_sell_is_refused(client, people, run_id, c
     by_class = put(client, people, people.wish(run_id, seat_class="F", count=1))
     by_seat = put(client, people, people.wish(run_id, 2001))
 
-    assert (by_class.json["code"], by_seat.json["code"]) == ("not_on_sale", "not_on_sale")
+    unknown = put(client, people, people.wish(run_id, seat_class="X", count=1))
+
+    codes = [answer.json["code"] for answer in (by_class, by_seat, unknown)]
+    assert codes == ["not_on_sale"] * 3
 
 
 @pytest.mark.parametrize("departs_in", [timedelta(days=11), timedelta(minutes=-6)])

@@ -93,7 +93,7 @@ def refuse_what_is_taken(
     mark = order_mark(order_id.hex)
     if isinstance(seat_ids, list) and all(type(seat_id) is int for seat_id in seat_ids):
         refuse_taken(snapshot, seat_ids, leg, now, mark)
-    elif isinstance(seat_class, str) and not seat_ids:
+    elif isinstance(seat_class, str) and not seat_ids and run.fare_of(seat_class, leg):
         counts = counts_of(snapshot, run, seat_class, leg, now)
         if counts.free < wanted and not snapshot.knows(mark):
             refuse_lack(counts, wanted)
