@@ -1,6 +1,6 @@
 """One way to build a service's Flask application; each service adds its routes and its checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,12 @@ def _as_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form.")
 
 
+class Application(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view or hook of ours is a coroutine, so none is asked, seven times a request."""
+        return func
+
+
 class Api(flask_smorest.Api):
     """flask-smorest's documentation with our error format."""
 
@@ -75,7 +81,7 @@ def build_app(
     migrations; `name` becomes the app's name, its prefix `/api/<name>` and its metric label.
     """
     configure_logging(name, settings.log_level)
-    app = Flask(import_name, static_folder=None)
+    app = Application(import_name, static_folder=None)
     app.name = name
     app.json = OrjsonProvider(app)
     app.extensions["settings"] = settings

@@ -3,17 +3,16 @@ One JSON object a line on standard output, each with the request id that travels
 """
 
 import logging
+import os
 import re
 import sys
 import time
-import uuid
 from datetime import UTC, datetime
 
 import orjson
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_access = logging.getLogger("access")
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,28 +49,40 @@ def configure_logging(service: str, level: str) -> None:
 def register_request_log(app: Flask) -> None:
     """Give each request an id (the caller's, when it is a plain token) and write one line of it."""
     app.before_request(_begin)
-    app.after_request(_finish)
+    if logging.getLogger().isEnabledFor(logging.INFO):
+        app.after_request(_write_line)
+    app.after_request(_name)
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    given = request.environ.get("HTTP_X_REQUEST_ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
     g.began_at = time.perf_counter()
 
 
-def _finish(response: Response) -> Response:
-    request_id = g.get("request_id", "")
-    response.headers["X-Request-Id"] = request_id
-    if _access.isEnabledFor(logging.INFO):
-        _access.info("%s %s", request.method, request.path, extra={"members": _members(response)})
+def _name(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
     return response
 
 
-def _members(response: Response) -> dict[str, object]:
-    identity = g.get("identity")
-    return {
+def _write_line(response: Response) -> Response:
+    """
+    The line is written here and not by the logging module, which takes four times as long: in a
+    rush there are thousands a second.
+    """
+    seen, environ = vars(g._get_current_object()), request.environ  # noqa: SLF001
+    identity = seen.get("identity")
+    line = {
+        "at": datetime.now(UTC),
+        "level": "INFO",
+        "service": current_app.name,
+        "logger": "access",
+        "message": f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}",
         "status": response.status_code,
-        "code": g.get("problem_code"),
-        "duration_ms": round((time.perf_counter() - g.began_at) * 1e3, 2) if "began_at" in g else 0,
-        "account_id": getattr(identity, "account_id", None),
+        "code": seen.get("problem_code"),
+        "duration_ms": round((time.perf_counter() - seen["began_at"]) * 1e3, 2),
+        "account_id": identity.account_id if identity is not None else None,
+        "request_id": seen["request_id"],
     }
+    sys.stdout.write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE).decode())
+    return response

@@ -44,8 +44,9 @@ def _register_durations(app: Flask, registry: CollectorRegistry) -> None:
     children: dict[tuple[str, int, str], Histogram] = {}
 
     def observe(response: Response) -> Response:
-        rule = request.url_rule
-        key = (request.method, response.status_code, rule.rule if rule else "unknown")
+        asked = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        rule = asked.url_rule
+        key = (asked.method, response.status_code, rule.rule if rule else "unknown")
         child = children.get(key)
         if child is None:
             child = children[key] = durations.labels(*key)
