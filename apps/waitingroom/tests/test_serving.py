@@ -171,6 +171,18 @@ def test_while_order_does_not_answer_hardly_anybody_is_let_in(worker, rush, neig
     assert read(window_id).serving == before + 1
 
 
+def test_a_pace_that_the_last_seats_bound_is_not_raised(worker, rush, neighbours):
+    window_id, run_id = rush
+    worker.rounds(4)
+    neighbours.set_run(run_id, free=1)
+    worker.round()
+    before = read(window_id)
+    worker.rounds(5)
+    after = read(window_id)
+    assert after.people_per_second == before.people_per_second
+    assert after.serving == before.serving + 10
+
+
 def test_sold_out_closes_the_line_and_returned_seats_open_it_again(
     parts, worker, rush, neighbours, take
 ):

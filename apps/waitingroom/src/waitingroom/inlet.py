@@ -48,6 +48,10 @@ class Stock:
             return OPEN
         return HELD_BY_OTHERS if self.seats_held > 0 else SOLD_OUT
 
+    def bears(self, people: float) -> bool:
+        """Whether so many may be let in at once for what is free."""
+        return self.seats_free * PEOPLE_PER_SEAT >= people
+
 
 def next_pace(
     pace: float,

@@ -107,8 +107,8 @@ def _begin_round(
     now: datetime,
 ) -> tuple[float, float] | None:
     """
-    Set the pace; None where another worker did so meanwhile. It rises only while somebody waits
-    for something that is left: otherwise order's ease proves nothing.
+    Set the pace; None where another worker did so meanwhile. It rises only while people wait and
+    enough is left that the pace, not the stock, bounds them: otherwise order's ease proves nothing.
     """
     known = queries.inlet()
     if known is None:
@@ -120,7 +120,7 @@ def _begin_round(
         pace,
         pressure=pressure,
         is_anybody_waiting=any(
-            line.is_anybody_waiting and (stock is None or stock.state == OPEN)
+            line.is_anybody_waiting and (stock is None or stock.bears(pace))
             for line, stock in zip(lines, stocks, strict=True)
         ),
         elapsed_seconds=elapsed_seconds,

@@ -20,8 +20,6 @@ class Settings(ServiceSettings):
     hot_seconds_max: int = 7_200
     # A window whose line stays empty for so long is over.
     calm_seconds: int = 300
-    # Windows are made for runs whose sales open within so long; 0 makes none.
-    auto_window_lead_seconds: int = 0
     joins_per_account_minute: int = 60
     admissions_per_account_minute: int = 60
     # Mobile networks put many people behind one address, so this only stops machines.
