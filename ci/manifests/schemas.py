@@ -29,6 +29,9 @@ class Schemas:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = list(folders)
 
+    def knows(self, body: Body) -> bool:
+        return self._validator(body["apiVersion"], body["kind"]) is not None
+
     def faults(self, where: str, body: Body) -> Iterator[Fault]:
         validator = self._validator(body["apiVersion"], body["kind"])
         if validator is None:
@@ -88,10 +91,9 @@ def check_schemas(tree: Tree) -> tuple[str, list[Fault]]:
     if found:
         schemas = Schemas(found)
         faults = [fault for where, body in labelled(tree) for fault in schemas.faults(where, body)]
-        skipped = sorted({b["kind"] for _, b in labelled(tree)} & WITHOUT_SCHEMA)
-        against = (
-            f"Schemas: from {', '.join(map(str, found))}; none exists of {', '.join(skipped)}."
-        )
+        unknown = sorted({b["kind"] for _, b in labelled(tree) if not schemas.knows(b)})
+        against = f"Schemas: from {', '.join(map(str, found))}"
+        against += f"; NONE OF {', '.join(unknown)}." if unknown else "."
         return against, faults
     if shutil.which("kubeconform"):
         return "Schemas: from the public catalogues, with kubeconform.", list(_kubeconform(tree))

@@ -1,0 +1,116 @@
+"""
+The queries of the alerts and of the release analysis, on invented series, by Prometheus's own
+test program. They are taken from what Kustomize renders.
+"""
+
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+COUNT = (
+    'flask_http_request_duration_seconds_count{namespace="railgate-prod",job="order",'
+    'rollouts_pod_template_hash="abc",url_rule="/api/order/orders",status="%s"}'
+)
+BUCKET = COUNT.replace("_count{", "_bucket{").replace('status="%s"', 'status="200",le="%s"')
+PROBES = COUNT.replace("/api/order/orders", "/readyz")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="THE ALERTS WERE NOT TESTED: promtool comes with Prometheus (Debian: prometheus).",
+)
+
+
+@pytest.fixture
+def rules(rendered, tmp_path):
+    """Both the alerts and, as recording rules, the three queries of the analysis."""
+    prod = rendered.environments["prod"]
+    groups = prod.named("PrometheusRule", "objectives")["spec"]["groups"]
+    metrics = prod.named("AnalysisTemplate", "release-health")["spec"]["metrics"]
+    asked = [
+        {"record": f"asked:{one['name'].replace('-', '_')}", "expr": told(one)} for one in metrics
+    ]
+    path = tmp_path / "rules.yaml"
+    path.write_text(yaml.safe_dump({"groups": [*groups, {"name": "analysis", "rules": asked}]}))
+    return path
+
+
+def told(metric):
+    query = metric["provider"]["prometheus"]["query"]
+    for name, value in (("service", "order"), ("pod-hash", "abc"), ("requests-min", "50")):
+        query = query.replace(f"{{{{args.{name}}}}}", value)
+    assert "{{" not in query
+    return query
+
+
+def verdict(rules, *, series, answers=(), alerts=(), minutes=90):
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": f"{values}x800"} for name, values in series],
+        "promql_expr_test": [
+            {
+                "expr": f"sum(round({query}, 0.0001))",
+                "eval_time": f"{minutes}m",
+                "exp_samples": [{"labels": "{}", "value": value} for value in values],
+            }
+            for query, values in answers
+        ],
+    }
+    fires = [
+        {
+            "expr": f'count(ALERTS{{alertname="{name}", alertstate="firing"}}) or vector(0)',
+            "eval_time": f"{minutes}m",
+            "exp_samples": [{"labels": "{}", "value": count}],
+        }
+        for name, count in alerts
+    ]
+    test["promql_expr_test"] += fires
+    path = rules.with_name("test.yaml")
+    whole = {"rule_files": [rules.name], "evaluation_interval": "15s", "tests": [test]}
+    path.write_text(yaml.safe_dump(whole))
+    done = subprocess.run(
+        ["promtool", "test", "rules", path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_finds_no_fault_in_the_rules(rules):
+    subprocess.run(["promtool", "check", "rules", rules], check=True, capture_output=True)
+
+
+def test_errors_of_the_new_pods_are_measured_and_page(rules):
+    series = [(COUNT % "200", "0+90"), (COUNT % "500", "0+10")]
+    answers = [("asked:error_ratio", [0.1])]
+    verdict(rules, series=series, answers=answers, alerts=[("BurnsBudgetWithinTwoDays", 1)])
+
+
+def test_a_service_without_a_single_error_has_the_ratio_zero(rules):
+    series = [(COUNT % "200", "0+90"), (COUNT % "409", "0+900")]
+    answers = [("asked:error_ratio", [0]), ("railgate:error_ratio:rate5m", [0])]
+    verdict(rules, series=series, answers=answers, alerts=[("BurnsBudgetWithinTwoDays", 0)])
+
+
+def test_a_handful_of_requests_is_no_evidence(rules):
+    answers = [("asked:error_ratio", []), ("asked:p95_seconds", [])]
+    verdict(rules, series=[(COUNT % "500", "0+1"), (BUCKET % "+Inf", "0+1")], answers=answers)
+
+
+def test_probes_do_not_dilute_the_errors(rules):
+    series = [(COUNT % "500", "0+90"), (PROBES % "200", "0+9000")]
+    verdict(rules, series=series, answers=[("asked:error_ratio", [1])])
+
+
+def test_the_latency_is_that_of_95_in_100(rules):
+    series = [
+        (COUNT % "200", "0+100"),
+        (BUCKET % "0.1", "0+94"),
+        (BUCKET % "1.0", "0+100"),
+        (BUCKET % "+Inf", "0+100"),
+    ]
+    verdict(rules, series=series, answers=[("asked:p95_seconds", [0.25])])
+
+
+def test_pods_that_prometheus_does_not_see_are_noticed(rules):
+    answers = [("asked:is_scraped", [])]
+    verdict(rules, series=[], answers=answers, alerts=[("NobodyIsScraped", 1)])
