@@ -11,6 +11,7 @@ from chassis.application import utc_now
 from chassis.identity import account_required, public
 from chassis.problems import InvalidRequest
 from order import cancelling, operations, queries, schemas
+from order.admission import HEADER
 from order.availability import availability_body, seat_map_body
 from order.operations import NoSuchLeg
 from order.parts import current_parts
@@ -21,6 +22,13 @@ from order.wish import Wish
 
 blueprint = Blueprint("orders", __name__, description="Seats and orders, for passengers.")
 
+PASS_PARAMETER = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "schema": {"type": "string", "maxLength": 2_000},
+    "description": "The waiting room's pass, while the run's window is hot.",
+}
 LEG_PARAMETERS = [
     {
         "in": "query",
