@@ -18,8 +18,11 @@ from chassis.database import Statement
 # dead: the claiming statement itself releases what has lapsed on the seats (and the passengers) it
 # wants. The account's own lapsed orders give back their slot of the day in the same way.
 #
-# A data-modifying WITH part runs when another part reads it, so `lapsed` reads `locked`, `placed`
-# reads `lapsed` and `lapsed_orders`, and `claimed` reads `placed`.
+# Rows of orders are taken before seats, here as in the other statements: late money for a lapsed
+# order may be waiting for the very seats that its buyer orders again.
+#
+# A data-modifying WITH part runs when another part reads it, so `locked` reads `lapsed_orders`,
+# `lapsed` reads `locked`, `placed` reads `lapsed`, and `claimed` reads `placed`.
 PLACE_ORDER = Statement(
     "place_order",
     {
@@ -55,7 +58,12 @@ PLACE_ORDER = Statement(
         "segments": "int4range",
     },
     """
-WITH locked AS MATERIALIZED (
+WITH lapsed_orders AS (
+    UPDATE orders SET state = 'expired', ended_at = :now
+    WHERE account_id = :account_id AND state IN ('held', 'paying')
+      AND expires_at <= :now
+    RETURNING 1
+), locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(key) FROM (
         SELECT hashtextextended(:run_id || '/' || seat_id, 0) AS key
         FROM unnest(:seat_ids) AS seat_id
@@ -64,6 +72,7 @@ WITH locked AS MATERIALIZED (
         FROM unnest(:digests) AS digest
         ORDER BY key
     ) AS keys
+    WHERE (SELECT count(*) FROM lapsed_orders) >= 0
 ), lapsed AS (
     UPDATE seat_claim SET state = 'expired'
     FROM (
@@ -79,11 +88,6 @@ WITH locked AS MATERIALIZED (
     ) AS due
     WHERE seat_claim.claim_id = due.claim_id AND seat_claim.state = 'held'
       AND seat_claim.expires_at <= :now AND (SELECT count(*) FROM locked) >= 0
-    RETURNING 1
-), lapsed_orders AS (
-    UPDATE orders SET state = 'expired', ended_at = :now
-    WHERE account_id = :account_id AND state IN ('held', 'paying')
-      AND expires_at <= :now
     RETURNING 1
 ), today AS (
     SELECT count(*) AS opened,
@@ -110,7 +114,6 @@ WITH locked AS MATERIALIZED (
       AND NOT EXISTS (SELECT 1 FROM closed_run WHERE run_id = :run_id)
       AND (SELECT count(*) FROM locked) >= 0
       AND (SELECT count(*) FROM lapsed) >= 0
-      AND (SELECT count(*) FROM lapsed_orders) >= 0
     ON CONFLICT (order_id) DO NOTHING
     RETURNING order_id
 ), travelling AS (
