@@ -230,6 +230,28 @@ def test_an_expired_hold_cannot_be_paid_for(parts, place, run_id):
         pin(parts, order, now=NOW + 5 * MINUTE)
 
 
+def test_nobody_pays_for_a_train_that_has_left(parts, place, run_id):
+    """Case 20: a ticket after the journey is worth nothing, so the money goes back."""
+    departs_at = place(run_id, 1001)["departs_at"]
+    on_time, paid_late, lapsed = (
+        place(run_id, seat, now=departs_at - 6 * MINUTE) for seat in (1002, 1003, 1004)
+    )
+    on_time, paid_late, lapsed = (
+        pin(parts, order, now=departs_at - 2 * MINUTE) for order in (on_time, paid_late, lapsed)
+    )
+    unpaid = place(run_id, 1005, now=departs_at - 6 * MINUTE)
+    assert paid_late["expires_at"] > departs_at
+
+    assert confirm(on_time, now=departs_at - MINUTE).is_new
+    assert not confirm(on_time, now=departs_at + MINUTE).is_new
+    with pytest.raises(HoldLost):
+        confirm(paid_late, now=departs_at)
+    with pytest.raises(HoldLost):
+        confirm(lapsed, now=departs_at + 60 * MINUTE)
+    with pytest.raises(HoldExpired):
+        pin(parts, unpaid, now=departs_at)
+
+
 def test_an_order_being_paid_is_not_released(parts, place, people, run_id):
     buyer = people.buyer()
     order = pin(parts, place(run_id, 1001, buyer=buyer))

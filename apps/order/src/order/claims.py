@@ -142,7 +142,8 @@ FROM today
 )
 
 # Late money: the order's own claims come back to life only if nobody alive overlaps them. Others'
-# claims that have lapsed are put away first; the exclusion constraint does the rest.
+# claims that have lapsed are put away first; the exclusion constraint does the rest. Nobody buys a
+# ride on a train that has left.
 CONFIRM_ORDER = Statement(
     "confirm_order",
     {
@@ -160,6 +161,7 @@ WITH target AS (
       AND o.payment_id = :payment_id
       AND o.state IN ('held', 'paying', 'expired')
       AND o.amount_minor = :amount_minor AND o.currency = :currency
+      AND o.departs_at > :now
       AND NOT EXISTS (SELECT 1 FROM closed_run c WHERE c.run_id = o.run_id)
       AND (SELECT count(*) FROM seat_claim s
            WHERE s.order_id = o.order_id AND s.state IN ('held', 'expired'))
@@ -226,6 +228,7 @@ WITH pinned AS (
     UPDATE orders SET state = 'paying', payment_id = :payment_id,
         expires_at = :pinned_until
     WHERE order_id = :order_id AND state = 'held' AND expires_at > :now
+      AND departs_at > :now
     RETURNING order_id
 ), kept AS (
     UPDATE seat_claim SET expires_at = :pinned_until

@@ -90,7 +90,8 @@ def pin_order(
 def _refuse_pin(order: Record, now: datetime) -> None:
     if order["state"] == PAYING and order["expires_at"] > now:
         raise AlreadyPaying(headers={"Retry-After": "5"})
-    if state_at(order["state"], order["expires_at"], now) == EXPIRED:
+    has_left = order["state"] == HELD and order["departs_at"] <= now
+    if has_left or state_at(order["state"], order["expires_at"], now) == EXPIRED:
         raise HoldExpired
     raise OrderNotHeld("There is nothing to pay for in this order.")
 
@@ -114,7 +115,8 @@ def confirm_order(
     voids or refunds at once.
 
     Raises:
-        HoldLost: the order was released, or its seats or passengers are elsewhere by now.
+        HoldLost: the order was released, its seats or passengers are elsewhere by now, or the
+            train has left.
         OrderAlreadyConfirmed: by another payment.
         AmountDiffers: the amount is not the order's.
         OrderNotFound.
