@@ -214,6 +214,29 @@ def test_hot_windows_are_learnt_beside_the_requests(waitingroom, admission):
     assert refusal_of(admission, run_id) == str(WINDOW)
 
 
+def test_an_idle_process_learns_of_a_new_window_too(waitingroom, admission):
+    """Its next request, which may come with a pass of that window, must not meet an old list."""
+    run_id, account_id, newer = uuid4(), uuid4(), uuid4()
+    waitingroom.heat(run_id)
+    admission.require(uuid4(), account_id, "", now=utc_now())
+    waitingroom.windows.clear()
+    waitingroom.heat(run_id, window_id=newer)
+    time.sleep(2.2)
+    pass_ = waitingroom.pass_for(account_id, window_id=str(newer))
+    admission.require(run_id, account_id, pass_, now=utc_now())
+    assert refusal_of(admission, run_id) == str(newer)
+
+
+@pytest.mark.parametrize("windows", [None, 5, [{}], [{"is_hot": True, "run_ids": [None]}]])
+def test_nonsense_of_the_waiting_room_changes_nothing(waitingroom, admission, windows):
+    run_id = uuid4()
+    waitingroom.heat(run_id)
+    admission.refresh()
+    waitingroom.windows = windows
+    admission.refresh()
+    assert refusal_of(admission, run_id) == str(WINDOW)
+
+
 def test_a_remembered_pass_costs_microseconds(waitingroom, admission):
     run_id, account_id = uuid4(), uuid4()
     waitingroom.heat(run_id)

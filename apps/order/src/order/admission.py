@@ -2,15 +2,16 @@
 Admission passes: while a waiting room's window is hot, an order for one of its runs needs a pass
 of that window, signed for that account.
 
-Which windows are hot is asked once a second beside the requests, never in their way. While the
-waiting room does not answer, the last list holds; until it has answered once, sales are open. A
-run in no hot window costs one look into a dictionary.
+Which windows are hot is asked once a second by a thread beside the requests, never in their way.
+While the waiting room does not answer, the last list holds; until it has answered once, sales are
+open. A run in no hot window costs one look into a dictionary.
 """
 
 import functools
 import logging
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ ISSUER, AUDIENCE = "railgate-waitingroom", "railgate-order"
 REFRESH_SECONDS = 1.0
 REMEMBERED_MAX = 50_000
 PASS_LENGTH_MAX = 2_000
+MALFORMED = (LookupError, ValueError, TypeError, AttributeError)
 _log = logging.getLogger(__name__)
 
 
@@ -55,8 +57,9 @@ class Admission:
         self._waitingroom = waitingroom
         self._hot = HotWindows()
         self._remembered: dict[str, Pass] = {}
-        self._asked_at = float("-inf")
-        self._asking = threading.Lock()
+        self._is_heard = True
+        self._is_asking = False
+        self._beginning = threading.Lock()
 
     def require(self, run_id: UUID, account_id: UUID, pass_: str, *, now: datetime) -> None:
         """
@@ -65,7 +68,7 @@ class Admission:
         """
         if self._waitingroom is None:
             return
-        self._keep_fresh()
+        self._keep_asking()
         windows = self._hot.by_run.get(run_id)
         if windows is None:
             return
@@ -90,25 +93,22 @@ class Admission:
             windows = self._waitingroom.ask("GET", "/api/waitingroom/windows").json()["windows"]
             published = self._waitingroom.ask("GET", "/api/waitingroom/jwks.json").json()["keys"]
             hot = _hot_windows(windows, published)
-        except (PeerRefused, PeerUnavailable, jwt.PyJWTError, LookupError, ValueError) as error:
-            _log.warning("the waiting room is not heard, its last word holds: %s", error)
+        except (PeerRefused, PeerUnavailable, jwt.PyJWTError, *MALFORMED) as error:
+            if self._is_heard:
+                _log.warning("the waiting room is not heard, its last word holds: %s", error)
+            self._is_heard = False
             return
+        self._is_heard = True
         if hot.keys.keys() != self._hot.keys.keys():
             self._remembered.clear()
         self._hot = hot
 
-    def _keep_fresh(self) -> None:
-        if time.monotonic() - self._asked_at < REFRESH_SECONDS:
-            return
-        if self._asking.acquire(blocking=False):
-            self._asked_at = time.monotonic()
-            threading.Thread(target=self._refresh_and_let_go, daemon=True).start()
-
-    def _refresh_and_let_go(self) -> None:
-        try:
-            self.refresh()
-        finally:
-            self._asking.release()
+    def _keep_asking(self) -> None:
+        """Begun by the first request, in the process that serves: a fork would lose the thread."""
+        if not self._is_asking and self._beginning.acquire(blocking=False):
+            self._is_asking = True
+            arguments = (weakref.ref(self),)
+            threading.Thread(target=_ask_each_second, args=arguments, daemon=True).start()
 
     def _verified(self, pass_: str) -> Pass | None:
         """A pass verified once is remembered by its bytes; what is not valid is not."""
@@ -127,6 +127,14 @@ class Admission:
             self._remembered.clear()
         self._remembered[pass_] = found
         return found
+
+
+def _ask_each_second(kept: "weakref.ref[Admission]") -> None:
+    """It ends with the admission it asks for."""
+    while (admission := kept()) is not None:
+        admission.refresh()
+        del admission
+        time.sleep(REFRESH_SECONDS)
 
 
 def _hot_windows(windows: list[dict[str, Any]], published: list[dict[str, Any]]) -> HotWindows:
