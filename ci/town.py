@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,9 @@ import jwt
 import psutil
 
 START_SECONDS = 240
+PORTS_OF_A_TOWN = 16
+# Below what the kernel lends to outgoing connections, which could be in the way a moment later.
+FREE_PORTS = range(15_000, 32_000, 20)
 
 
 class Town:
@@ -89,16 +94,27 @@ class Town:
         return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
 
 
+def free_base_port() -> int:
+    """Several checks may run on one machine, so each looks for ports of its own."""
+    for base_port in random.sample(FREE_PORTS, len(FREE_PORTS)):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(base_port, base_port + PORTS_OF_A_TOWN):
+                listener = stack.enter_context(socket.socket())
+                listener.bind(("127.0.0.1", port))
+            return base_port
+    raise SystemExit("No sixteen ports in a row are free.")
+
+
 @contextlib.contextmanager
-def started_town(*, base_port: int, settings: dict[str, str], for_tests: bool = False):
-    """Start a Railgate on the ports from `base_port`, and stop it at the end."""
+def started_town(*, settings: dict[str, str], for_tests: bool = False):
+    """Start a Railgate on free ports, and stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="railgate-town-") as name:
         outer = Path(name)
         outer.chmod(0o755)
         folder, ready, log = outer / "town", outer / "ready.json", outer / "run.log"
         command = [sys.executable, "-m", "railgate.commands", "--folder", str(folder), "run"]
         command += ["--ready-file", str(ready), *(["--for-tests"] if for_tests else [])]
-        environment = os.environ | settings | {"RAILGATE_PORT": str(base_port)}
+        environment = os.environ | settings | {"RAILGATE_PORT": str(free_base_port())}
         with log.open("w") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:

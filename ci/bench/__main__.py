@@ -15,10 +15,10 @@ import httpx
 from ci.bench.cases import Case, cases
 from ci.bench.generator import Result, load, repeated, request_bytes
 from ci.bench.processes import CpuMeter
-from ci.bench.town import BASE_PORT, LIFTED, BenchTown, started_bench_town
-from ci.town import Town
+from ci.bench.town import LIFTED, BenchTown, started_bench_town
+from ci.town import Town, free_base_port
 
-FLOOR_PORT = BASE_PORT + 50
+FLOOR_PORT = free_base_port()
 FLOOR_URL = f"http://127.0.0.1:{FLOOR_PORT}"
 WARM_UP_SECONDS = 1.0
 

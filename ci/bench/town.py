@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from ci.town import Town, started_town
 
-BASE_PORT = 9280
 ACCOUNTS = 200
 LIFTED = {
     "ORDER__ORDERS_PER_DAY_MAX": "100",
     "ORDER__HOLDS_PER_DAY_MAX": "200",
-    "LOG_LEVEL": "WARNING",
 }
 PAIRS = (("DA", "CTG"), ("CTG", "DA"), ("DA", "SYT"), ("DA", "RJH"), ("DA", "KLN"), ("DA", "CP"))
 
@@ -45,4 +43,4 @@ class BenchTown:
 
 
 def started_bench_town():
-    return started_town(base_port=BASE_PORT, settings=LIFTED)
+    return started_town(settings=LIFTED)

@@ -13,7 +13,6 @@ import pytest
 from ci.passenger import SNAPSHOT_SECONDS, Passenger
 from ci.town import Town, started_town
 
-BASE_PORT = 9380
 # Who pays and who watches is impatient here; the limits of one address are not what is tested.
 SETTINGS = {
     "PAYMENT__RECONCILE_AFTER_SECONDS": "2",
@@ -33,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def town() -> Iterator[Town]:
-    with started_town(base_port=BASE_PORT, settings=SETTINGS, for_tests=True) as started:
+    with started_town(settings=SETTINGS, for_tests=True) as started:
         yield started
 
 
