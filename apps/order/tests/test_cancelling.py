@@ -11,6 +11,7 @@ from order import cancelling
 from order.cancellation import TicketPrice, quote_cancellation, refund_of
 from order.models import db
 from order.operations import SalesClosed, place_order, read_order
+from order.refusals import SeatsHeld, SoldOut
 from order.settlement import HoldLost, confirm_order, pin_order
 
 HOUR = timedelta(hours=1)
@@ -56,9 +57,12 @@ def test_the_online_charge_is_kept():
 @pytest.fixture
 def sold(parts, people, run_id):
     """A confirmed order and who bought it."""
+    return sell(parts, people, people.wish(run_id, 1001, 1002))
+
+
+def sell(parts, people, wish):
     buyer, now = people.buyer(), utc_now()
     order_id, payment_id = uuid4(), uuid4()
-    wish = people.wish(run_id, 1001, 1002)
     order = place_order(parts=parts, order_id=order_id, buyer=buyer, wish=wish, now=now).record
     pin_order(parts=parts, order_id=order_id, payment_id=payment_id, now=now)
     amount = order["amount_minor"]
@@ -98,6 +102,34 @@ def test_a_cancelled_order_owes_the_quoted_refund_once_and_frees_its_seats(
         parts=parts, order_id=uuid4(), buyer=people.buyer(), wish=wish, now=utc_now()
     )
     assert again.is_new
+
+
+def test_what_is_given_back_is_sold_again_once_and_on_the_segments_that_are_free(
+    parts, people, catalogue
+):
+    """Case 28: one cancelled ride frees one seat on its own leg, for whoever asks next."""
+    run_id, now = catalogue.add_run(seats=1), utc_now()
+    order, buyer = sell(parts, people, people.wish(run_id, 1001, start="AAA", end="CCC"))
+    sell(parts, people, people.wish(run_id, 1001, start="CCC", end="EEE"))
+    quote, _ = cancelling.quote_of_order(order_id=order["order_id"], buyer=buyer, now=now)
+    cancelling.cancel_order(
+        parts=parts,
+        order_id=order["order_id"],
+        buyer=buyer,
+        refund_minor=quote.refund_minor,
+        now=now,
+    )
+
+    def ask(start, end):
+        wish = people.wish(run_id, start=start, end=end, seat_class="S", count=1)
+        buyer = people.buyer()
+        return place_order(parts=parts, order_id=uuid4(), buyer=buyer, wish=wish, now=utc_now())
+
+    with pytest.raises(SoldOut):
+        ask("AAA", "EEE")
+    assert ask("AAA", "CCC").is_new
+    with pytest.raises(SeatsHeld):
+        ask("BBB", "CCC")
 
 
 def test_an_outdated_quote_is_not_honoured(parts, sold):

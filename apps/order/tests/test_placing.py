@@ -1,11 +1,12 @@
 """Placing an order over its API: what is sold, what is refused, and that repetition is harmless."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
+from chassis.application import utc_now
 from chassis.testing import signed_in
 from order.models import db
 
@@ -26,6 +27,7 @@ def claims_in(state):
 
 
 def test_named_seats_are_held_and_priced(client, people, run_id):
+    """S9: an order has a run of a date, a leg of it, and a numbered seat for each person."""
     answer = put(client, people, people.wish(run_id, 1001, 1002))
 
     assert answer.status_code == 201, answer.json
@@ -61,7 +63,7 @@ def test_second_buyer_of_an_overlapping_leg_is_refused(client, people, run_id):
 
 
 def test_one_seat_is_sold_on_legs_that_do_not_overlap(client, people, run_id):
-    """Seat 5 sold A-B and C-E is still free B-C; C-E again is refused."""
+    """Case 8: a seat sold A-B and C-E is still free B-C; C-E again is refused."""
     legs = [("AAA", "BBB"), ("CCC", "EEE"), ("BBB", "CCC")]
     sold = [put(client, people, people.wish(run_id, 1005, start=a, end=b)) for a, b in legs]
     again = put(client, people, people.wish(run_id, 1005, start="CCC", end="EEE"))
@@ -80,6 +82,7 @@ def test_an_order_is_all_or_nothing(client, people, run_id):
 
 
 def test_repeating_a_request_gives_the_same_order(client, people, run_id):
+    """S3: a repetition takes no seats, changes no expiry and leaks nothing."""
     order_id, headers = uuid4(), signed_in()
     wish = people.wish(run_id, seat_class="S", count=3)
 
@@ -105,6 +108,7 @@ def test_repeating_the_request_that_took_the_last_seats_gives_the_same_order(
 
 
 def test_an_id_cannot_be_used_for_another_request(client, people, run_id):
+    """S8: one hold has one order, and an order is nobody else's."""
     order_id, headers = uuid4(), signed_in()
     put(client, people, people.wish(run_id, 1001), order_id=order_id, headers=headers)
 
@@ -116,6 +120,7 @@ def test_an_id_cannot_be_used_for_another_request(client, people, run_id):
 
 
 def test_sold_out_and_held_by_others_are_told_apart(client, people, catalogue, as_payment):
+    """Case 12: seats that are only held may come back, and are not called sold out."""
     run_id = catalogue.add_run(seats=1)
     held = put(client, people, people.wish(run_id, 1001)).json
 
@@ -134,6 +139,7 @@ def test_sold_out_and_held_by_others_are_told_apart(client, people, catalogue, a
 
 
 def test_a_fifth_seat_is_too_many(client, people, run_id):
+    """Case 31: four seats an order."""
     refused = put(client, people, people.wish(run_id, 1001, 1002, 1003, 1004, 1005))
 
     assert (refused.status_code, refused.json["code"]) == (422, "too_many_seats")
@@ -141,6 +147,7 @@ def test_a_fifth_seat_is_too_many(client, people, run_id):
 
 
 def test_a_third_order_of_the_day_is_refused(client, people, run_id):
+    """Case 31: two orders an account and day."""
     headers = signed_in()
     placed = [
         put(client, people, people.wish(run_id, seat), headers=headers) for seat in (1001, 1002)
@@ -163,6 +170,7 @@ def test_a_released_order_gives_its_share_of_the_day_back(client, people, run_id
 
 
 def test_holding_and_releasing_in_a_loop_is_stopped(client, people, run_id, settings):
+    """Case 13: who holds, releases and holds again keeps seats from others."""
     headers = signed_in()
     statuses = []
     for _ in range(settings.holds_per_day_max + 1):
@@ -176,6 +184,7 @@ def test_holding_and_releasing_in_a_loop_is_stopped(client, people, run_id, sett
 
 
 def test_one_passenger_is_once_on_a_run(client, people, run_id):
+    """Case 31: one seat a person and run, whoever pays for it."""
     wish = people.wish(run_id, 1001)
     body = people.body(wish)
     put(client, people, wish)
@@ -286,6 +295,16 @@ def test_availability_and_map_show_what_is_free_held_and_sold(client, people, ru
     assert (states[1001], states[1003]) == ("held", "free")
 
 
+def test_availability_is_labelled_with_its_moment_a_second_ago_at_most(client, people, run_id):
+    """Case 27: what is shown as free was free a moment ago, and says when."""
+    put(client, people, people.wish(run_id, 1001))
+
+    for view in ("availability", "seat-map"):
+        shown = client.get(f"/api/order/runs/{run_id}/{view}?from=AAA&to=EEE").json
+        age = utc_now() - datetime.fromisoformat(shown["as_of"])
+        assert timedelta(seconds=-1) < age < timedelta(seconds=2)
+
+
 def test_availability_needs_a_leg_of_the_run(client, run_id):
     missing = client.get(f"/api/order/runs/{run_id}/availability")
     backwards = client.get(f"/api/order/runs/{run_id}/availability?from=EEE&to=AAA")
@@ -297,6 +316,7 @@ def test_availability_needs_a_leg_of_the_run(client, run_id):
 
 
 def test_sales_go_on_while_the_catalogue_is_down(client, people, run_id, catalogue):
+    """S3: the neighbour is asked before anything is kept, so its failure leaves nothing behind."""
     put(client, people, people.wish(run_id, 1001))
     catalogue.down = True
 

@@ -100,12 +100,14 @@ def blind(parts, monkeypatch):
 
 
 def test_sixty_buyers_of_one_seat_and_one_gets_it(at_once, buy, run_id):
+    """S2: sixty see one seat free at the same moment; no count is read and written back."""
     outcome = Counter(at_once(*[buy(run_id, 1001) for _ in range(BUYERS)]))
 
     assert outcome == {"sold": 1, "seat_taken": BUYERS - 1}
 
 
 def test_sixty_buyers_who_all_reach_the_database_and_one_gets_it(at_once, buy, run_id, blind):
+    """Cases 4, 5: what each has seen before is not believed; the database looks again."""
     outcome = Counter(at_once(*[buy(run_id, 1001) for _ in range(BUYERS)]))
 
     assert outcome == {"sold": 1, "seat_taken": BUYERS - 1}
@@ -124,6 +126,7 @@ def test_negative_control_without_the_constraint_one_seat_is_sold_often(
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_thousand_rounds_of_two_buyers_and_never_two(at_once, buy, catalogue, blind):
+    """Case 1: two clients and the last seat, a thousand times: exactly one has it."""
     rounds, seats = 1_000, 500
     runs = [catalogue.add_run(seats=seats) for _ in range(rounds // seats)]
     outcomes = [
@@ -142,7 +145,7 @@ def test_a_thousand_rounds_of_two_buyers_and_never_two(at_once, buy, catalogue, 
 def test_baskets_that_overlap_in_any_order_neither_share_a_seat_nor_deadlock(
     at_once, buy, catalogue
 ):
-    """Four-seat orders over the same six seats, named in every order: all or nothing, no 503."""
+    """Case 3: four-seat orders over the same six seats, named in every order: all or nothing."""
     run_id = catalogue.add_run(seats=6)
     baskets = [(1001, 1002, 1003, 1004), (1004, 1003, 1006, 1005), (1006, 1001, 1005, 1002)]
 
@@ -154,7 +157,7 @@ def test_baskets_that_overlap_in_any_order_neither_share_a_seat_nor_deadlock(
 
 
 def test_buyers_of_any_seat_fill_the_class_exactly(at_once, buy, catalogue):
-    """Forty buyers of one of twenty seats: each seat is sold, none twice."""
+    """Case 2: forty buyers of one of twenty seats: each seat is sold, none twice."""
     run_id = catalogue.add_run(seats=20)
 
     outcome = Counter(at_once(*[buy(run_id, seat_class="S", count=1) for _ in range(40)]))
@@ -176,6 +179,7 @@ def test_fifty_times_the_same_request_is_one_order(at_once, buy, people, run_id)
 
 
 def test_one_account_on_many_devices_gets_two_orders_a_day(at_once, buy, people, catalogue):
+    """Case 31: limits hold for twenty requests at once."""
     run_id, buyer = catalogue.add_run(seats=20), people.buyer()
 
     outcome = Counter(at_once(*[buy(run_id, 1001 + n, buyer=buyer) for n in range(20)]))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from chassis.application import utc_now
-from order import operations, settlement
+from order import operations, queries, settlement
 from order.models import db
 from order.operations import OrderNotFound, OrderNotHeld, place_order, read_order, release_order
 from order.settlement import (
@@ -99,6 +99,7 @@ def test_a_mail_is_owed_for_each_confirmation_once(parts, place, run_id):
 
 
 def test_late_money_is_honoured_while_the_seats_are_free(parts, place, run_id):
+    """Case 15: money that comes late is good while nobody else has the seats."""
     order = pin(parts, place(run_id, 1001))
     late = NOW + 60 * MINUTE
     operations.sweep_lapsed(now=late)
@@ -152,6 +153,38 @@ def test_a_lapsed_hold_is_free_at_that_moment_with_no_worker_running(place, run_
 
     assert states_of_claims(taken) == ["held"]
     assert states_of_claims(lapsed) == ["expired"]
+
+
+@pytest.mark.parametrize("step", ["placed", "pinned", "declined", "pinned again"])
+def test_an_order_abandoned_at_any_step_gives_its_seats_back(parts, place, run_id, step):
+    """Case 10: going back, closing the page or losing the network keeps nothing for ever."""
+    order = place(run_id, 1001, 1002)
+    if step != "placed":
+        order = pin(parts, order)
+    if step in {"declined", "pinned again"}:
+        unpin_order(order_id=order["order_id"], payment_id=order["payment_id"])
+    if step == "pinned again":
+        pin(parts, order, now=NOW + 4 * MINUTE)
+
+    taken = place(run_id, 1001, 1002, now=NOW + 10 * MINUTE)
+
+    assert states_of_claims(taken) == ["held", "held"]
+    assert states_of_claims(order) == ["expired", "expired"]
+
+
+def test_an_expired_order_is_kept_shown_and_may_still_be_paid(parts, place, people, run_id):
+    """Case 16: who paid after the hold had lapsed finds the order with all that was in it."""
+    buyer = people.buyer()
+    order = pin(parts, place(run_id, 1001, buyer=buyer))
+    late = NOW + 60 * MINUTE
+    operations.sweep_lapsed(now=late)
+
+    kept = read_order(order_id=order["order_id"], buyer=buyer)
+    listed = queries.orders_of(buyer.account_id, pnr=None, before=late, limit=10)
+
+    assert (kept["state"], kept["passengers"]) == ("expired", order["passengers"])
+    assert [found["order_id"] for found in listed] == [order["order_id"]]
+    assert confirm(order, now=late).record["state"] == "confirmed"
 
 
 def test_a_hold_is_kept_until_its_last_second(place, run_id):
@@ -224,6 +257,7 @@ def test_a_wrong_amount_confirms_nothing(parts, place, run_id):
 
 
 def test_an_expired_hold_cannot_be_paid_for(parts, place, run_id):
+    """S8: paying brings no expired hold back to life."""
     order = place(run_id, 1001)
 
     with pytest.raises(HoldExpired):
@@ -273,6 +307,7 @@ def test_a_released_order_never_confirms(parts, place, people, run_id):
 
 
 def test_a_confirmation_that_could_not_be_captured_frees_the_seats(parts, place, people, run_id):
+    """S5: the seats to free are those of the claims, all of them, however late."""
     buyer = people.buyer()
     order = pin(parts, place(run_id, 1001, buyer=buyer))
     confirm(order)
@@ -297,6 +332,7 @@ def test_only_the_payment_that_confirmed_takes_it_back(parts, place, run_id):
 
 
 def test_the_sweeper_writes_down_what_has_lapsed_and_nothing_else(parts, place, run_id):
+    """S4: expiry is a rule over rows, not a message that may be lost or come twice."""
     lapsed, sold = place(run_id, 1001), pin(parts, place(run_id, 1002))
     confirm(sold)
     fresh = place(run_id, 1003, now=NOW + 10 * MINUTE)
