@@ -36,6 +36,9 @@ class ServiceCode:
     has_migrations: bool
     sends_mail: bool
 
+    def reads(self, variable: str) -> bool:
+        return any(setting.variable == variable for setting in self.settings)
+
     @property
     def neighbours(self) -> dict[str, str]:
         """Variable -> the service it addresses, where one of that name is called."""
@@ -59,18 +62,16 @@ class Code:
             for callee in service.neighbours.values()
             if callee in self.services
         }
-        verify = {(name, "registration") for name in self.services if name != "registration"}
-        return called | verify
+        verify = {(s.name, "registration") for s in self.services.values() if s.reads("JWKS_URL")}
+        return (called | verify) - {("registration", "registration")}
 
 
 def read_code(root: Path = ROOT) -> Code:
     chassis = root / "apps" / "chassis" / "src" / "chassis"
-    common = _settings(chassis / "settings.py")
+    common, _ = _settings(chassis / "settings.py")
     homes = sorted(path.parent for path in (root / "apps").glob("*/src/*/settings.py"))
     gunicorn = _assigned(chassis / "gunicorn_conf.py")
-    services = {
-        home.name: _service(home, common) for home in homes if _is_service(home / "settings.py")
-    }
+    services = {home.name: _service(home, common) for home in homes if _is_service(home)}
     return Code(
         services=services,
         graceful_seconds=gunicorn["graceful_timeout"],
@@ -82,41 +83,40 @@ def read_code(root: Path = ROOT) -> Code:
 
 def _service(home: Path, common: tuple[Setting, ...]) -> ServiceCode:
     files = [path for path in home.rglob("*.py") if "migrations" not in path.parts]
+    own, is_common = _settings(home / "settings.py")
     return ServiceCode(
         name=home.name,
-        settings=common + _settings(home / "settings.py"),
+        settings=common * is_common + own,
         has_worker=(home / "worker.py").exists(),
         has_migrations=(home / "migrations").is_dir(),
         sends_mail=any("from chassis.mail import" in path.read_text() for path in files),
     )
 
 
-def _is_service(path: Path) -> bool:
-    tree = ast.parse(path.read_text())
-    return any("ServiceSettings" in _bases(node) for node in _classes(tree))
+def _is_service(home: Path) -> bool:
+    """Neither the shared library nor the pretended provider, which is not ours to sell with."""
+    return (home / "app.py").exists() and home.name not in {"chassis", "sandbox"}
 
 
-def _settings(path: Path) -> tuple[Setting, ...]:
-    found = []
-    for node in _classes(ast.parse(path.read_text())):
-        if node.name == "ServiceSettings" or "ServiceSettings" in _bases(node):
+def _settings(path: Path) -> tuple[tuple[Setting, ...], bool]:
+    """The fields of a settings class, and whether it has those of every service besides."""
+    found: list[Setting] = []
+    is_common = False
+    for node in (
+        node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)
+    ):
+        bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+        is_common |= "ServiceSettings" in bases
+        if node.name in {"ServiceSettings", "Settings"}:
             fields = (line for line in node.body if isinstance(line, ast.AnnAssign))
             found += [Setting(ast.unparse(f.target).upper(), _default(f.value)) for f in fields]
-    return tuple(found)
+    return tuple(found), is_common
 
 
 def _default(value: ast.expr | None) -> str | None:
     if value is None:
         return None
     return str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
-
-
-def _classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [node for node in tree.body if isinstance(node, ast.ClassDef)]
-
-
-def _bases(node: ast.ClassDef) -> list[str]:
-    return [ast.unparse(base).rpartition(".")[2] for base in node.bases]
 
 
 def _assigned(path: Path) -> dict[str, int]:

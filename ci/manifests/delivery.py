@@ -11,6 +11,7 @@ TARGET_PERCENT = 85
 CALM_SECONDS = 300
 PROD_REPLICAS_MIN = 3
 HOURS = {("30 7 * * *", "2h"), ("30 13 * * *", "2h")}
+HOURS_UTC = {("30 1 * * *", "2h"), ("30 7 * * *", "2h")}
 HASH_POINTER = "/spec/selector/rollouts-pod-template-hash"
 PINNED = re.compile(r"^v?\d+\.\d+\.\d+$")
 
@@ -24,6 +25,7 @@ def check_delivery(tree: Tree, code: Code) -> Iterator[Fault]:
             yield from _analysis(environment.where(template), template, code)
         for scaler in environment.of_kind("HorizontalPodAutoscaler"):
             yield from _autoscaler(environment, scaler)
+        yield from _rotation_hours(environment)
         yield from _project(environment, tree)
     yield from _hours(tree)
     yield from _application_sets(tree)
@@ -150,6 +152,17 @@ def _hours(tree: Tree) -> Iterator[Fault]:
     for schedule, duration in sorted(HOURS - denied):
         what = f"production may change in the sales hours ({schedule} for {duration}, Dhaka time)"
         yield Fault("hours", "argocd: railgate-prod", what)
+
+
+def _rotation_hours(environment: Environment) -> Iterator[Fault]:
+    """A new secret restarts its service; External Secrets reads its hours in UTC."""
+    for secret in environment.of_kind("ExternalSecret"):
+        if environment.name != "prod" or secret["spec"].get("refreshPolicy") != "Periodic":
+            continue
+        asked = secret["spec"].get("syncWindows") or {"kind": "", "windows": []}
+        denied = {(one["schedule"], one["duration"]) for one in asked["windows"]}
+        if asked["kind"] != "deny" or not denied >= HOURS_UTC:
+            yield Fault("hours", environment.where(secret), "may rotate in the sales hours")
 
 
 def _application_sets(tree: Tree) -> Iterator[Fault]:

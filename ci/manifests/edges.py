@@ -95,11 +95,10 @@ def _to_outside(environment: Environment, code: Code) -> Iterator[Fault]:
 
 
 def _outside_of(service: ServiceCode, pod: PodTemplate) -> set[str]:
-    settings = {setting.variable for setting in service.settings}
-    wanted = {"database", "redis"}
+    wanted = {what for what in ("database", "redis") if service.reads(f"{what.upper()}_URL")}
     if service.sends_mail and pod.part == "worker":
         wanted.add("mail")
-    if "PROVIDER_URL" in settings and pod.part in RUNNING:
+    if service.reads("PROVIDER_URL") and pod.part in RUNNING:
         wanted.add("provider")
     return wanted
 

@@ -422,6 +422,11 @@ def test_sales_hours_in_another_zone_are_named(tree, code):
     expect(tree, code, "production may change in the sales hours (30 13 * * *")
 
 
+def test_a_secret_that_rotates_in_the_sales_hours_is_named(tree, prod, code):
+    del prod.named("ExternalSecret", "order-secrets")["spec"]["syncWindows"]
+    expect(tree, code, "ExternalSecret order-secrets", "may rotate in the sales hours")
+
+
 def test_a_kind_that_its_project_forbids_is_named(tree, code):
     spec = project(tree)["spec"]
     spec["namespaceResourceWhitelist"] = [

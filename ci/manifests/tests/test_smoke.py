@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def town():
-    with started_town(base_port=28700, settings={}, for_tests=True) as town:
+    with started_town(settings={}, for_tests=True) as town:
         yield town
 
 
