@@ -37,7 +37,7 @@ CHECKS = [
 # What was made wrong in a request is right again when it is aimed.
 REPAIRED = [negative_data_rejection]
 SOME = settings(
-    max_examples=20,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,
