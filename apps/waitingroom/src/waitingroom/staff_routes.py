@@ -34,9 +34,8 @@ def put_window(terms: WindowTerms, window_id: UUID) -> Any:
     is_new = staffing.put_window(
         parts=parts, window_id=window_id, terms=terms, account_id=g.identity.account_id, now=now
     )
-    window = queries.window_by_id(window_id)
-    assert window is not None  # noqa: S101 - it was written just now
-    return window_body(parts, window, now), 201 if is_new else 200
+    body = window_body(parts, queries.window_by_id(window_id), now)
+    return body, 201 if is_new else 200
 
 
 @blueprint.get("/staff/changes")
