@@ -4,6 +4,8 @@ the times in which gunicorn stops. The manifests must fit it, not the other way 
 """
 
 import ast
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,8 @@ class Code:
     keepalive_seconds: int
     request_seconds: int
     metric: str
+    modules: frozenset[str]
+    health_paths: frozenset[str]
 
     def edges(self) -> set[tuple[str, str]]:
         """Who calls whom: the addresses in the settings, and the keys that tokens are proved by."""
@@ -78,6 +82,10 @@ def read_code(root: Path = ROOT) -> Code:
         keepalive_seconds=gunicorn["keepalive"],
         request_seconds=gunicorn["timeout"],
         metric=_histogram(chassis / "metrics.py"),
+        modules=frozenset(_modules(root)),
+        health_paths=frozenset(
+            re.findall(r'\.get\("(/\w+)"\)', (chassis / "health.py").read_text())
+        ),
     )
 
 
@@ -91,6 +99,15 @@ def _service(home: Path, common: tuple[Setting, ...]) -> ServiceCode:
         has_migrations=(home / "migrations").is_dir(),
         sends_mail=any("from chassis.mail import" in path.read_text() for path in files),
     )
+
+
+def _modules(root: Path) -> Iterator[str]:
+    """Everything that `python -m` can start, by its dotted name."""
+    for source in (root / "apps").glob("*/src"):
+        for path in source.rglob("*.py"):
+            inside = path.relative_to(source).with_suffix("")
+            parts = inside.parent.parts if inside.name == "__main__" else inside.parts
+            yield ".".join(parts)
 
 
 def _is_service(home: Path) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ci.manifests.code import OF_THE_PROCESS, Code, ServiceCode
 from ci.manifests.faults import Fault
 from ci.manifests.references import inputs_of, secret_keys
-from ci.manifests.rendering import Environment, PodTemplate, Tree, seconds, wave_of
+from ci.manifests.rendering import Environment, PodTemplate, Tree, name_of, seconds, wave_of
 
 STOP_MARGIN_SECONDS = 5
 LOCAL = ("http://127.0.0.1", "smtp://127.0.0.1")
@@ -25,9 +25,11 @@ def check_fit(tree: Tree, code: Code) -> Iterator[Fault]:
             known = code.services.get(pod.service)
             if known is not None and pod.part != "smoke":
                 yield from _settings(environment, pod, known)
+            yield from _commands(pod, code)
             yield from _stopping(pod, code)
             yield from _waves(environment, pod)
         yield from _keepalive(environment, code)
+        yield from _prefixes(environment, code)
 
 
 def _parts(environment: Environment, service: ServiceCode) -> Iterator[Fault]:
@@ -81,6 +83,38 @@ def _address(
     ports = {port["port"] for port in service["spec"]["ports"]} if service else set()
     if parts.port not in ports:
         yield Fault("settings", pod.where, f"{variable}={address} leads to no Service")
+
+
+def _commands(pod: PodTemplate, code: Code) -> Iterator[Fault]:
+    """What a container starts, and what its probes ask, is in the code."""
+    for container in pod.containers:
+        command = container.get("command") or [""]
+        started = command[-1].partition(":")[0] if command[0] == "gunicorn" else ""
+        if command[:2] == ["python", "-m"]:
+            started = command[2]
+        if started and started not in code.modules:
+            yield Fault("command", pod.where, f"starts {started}, which no code is")
+        if started and not started.startswith(pod.service):
+            yield Fault("command", pod.where, f"starts {started} of another service")
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+            asked = (container.get(kind) or {}).get("httpGet")
+            if asked and asked["path"] not in code.health_paths:
+                yield Fault(
+                    "probes", pod.where, f"{kind} asks {asked['path']}, which nobody answers"
+                )
+
+
+def _prefixes(environment: Environment, code: Code) -> Iterator[Fault]:
+    """Health and metrics stay inside: a route opens the service's own prefix and no more."""
+    for route in environment.of_kind("HTTPRoute"):
+        name = name_of(route)
+        if name not in code.services or not code.services[name].reads("DATABASE_URL"):
+            continue
+        matches = [match for rule in route["spec"]["rules"] for match in rule.get("matches", [{}])]
+        opened = {(match.get("path") or {}).get("value", "/") for match in matches}
+        if opened != {f"/api/{name}"}:
+            what = f"opens {', '.join(sorted(opened))} instead of /api/{name}"
+            yield Fault("route", environment.where(route), what)
 
 
 def _stopping(pod: PodTemplate, code: Code) -> Iterator[Fault]:

@@ -119,7 +119,16 @@ def render(folder: Path) -> list[Body]:
 
 
 def folders_of(environment: Path) -> list[Path]:
-    found = sorted(path.parent for path in environment.glob("*/kustomization.yaml"))
+    """
+    Each is an Application: Argo CD takes every folder, so none may be without a kustomization.
+
+    Raises:
+        CannotRender: one is.
+    """
+    found = sorted(path for path in environment.iterdir() if path.is_dir())
+    for path in found:
+        if not (path / "kustomization.yaml").exists():
+            raise CannotRender(f"{path} has no kustomization.yaml, and Argo CD would deploy it.")
     return [path for path in found if path.name not in NOT_RENDERED]
 
 

@@ -1,3 +1,5 @@
+"""The tree, rendered once for all tests of these checks, and the code beside it."""
+
 import copy
 
 import pytest

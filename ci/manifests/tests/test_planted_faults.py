@@ -308,6 +308,21 @@ def test_a_worker_that_nobody_starts_is_named(tree, prod, code):
     expect(tree, code, "prod/payment", "has a worker part and no manifest starts it")
 
 
+def test_a_command_that_is_not_in_the_code_is_named(tree, prod, code):
+    container_of(prod.named("Deployment", "order-worker"))["command"][2] = "order.workers"
+    expect(tree, code, "order-worker", "starts order.workers, which no code is")
+
+
+def test_a_probe_that_nobody_answers_is_named(tree, prod, code):
+    container_of(rollout(prod))["livenessProbe"]["httpGet"]["path"] = "/health"
+    expect(tree, code, "Rollout order", "livenessProbe asks /health")
+
+
+def test_a_route_that_opens_the_metrics_is_named(tree, prod, code):
+    prod.named("HTTPRoute", "order")["spec"]["rules"][0]["matches"][0]["path"]["value"] = "/"
+    expect(tree, code, "HTTPRoute order", "opens / instead of /api/order")
+
+
 # Edges
 
 
