@@ -1,0 +1,1 @@
+"""The pipeline: every gate between a change and production, the same on a laptop and in CI."""
