@@ -82,6 +82,24 @@ promote: $(STAMPS)/checks ## Put a digest one on, on a branch: FROM=dev TO=stagi
 rollback: $(STAMPS)/checks ## Bring the digest before back, on a branch: ENV=prod SERVICE=order
 	@$(BIN)/python -m ci.manifests.moving rollback --environment "$(ENV)" --service "$(SERVICE)"
 
+##@ Pipeline
+.PHONY: pipeline sonar sonar-gate
+# Some gates only: make pipeline GATES="secrets bandit". BASE is the branch that the change goes to,
+# ALL=1 takes everything for changed, REQUIRE names gates that must not be left out here.
+GATES ?=
+BASE ?=
+ALL ?=
+REQUIRE ?=
+pipeline: $(STAMPS)/checks ## Run every gate of the pipeline that can run here; reports in build/
+	@$(BIN)/python -m ci.pipeline $(GATES) $(if $(BASE),--base "$(BASE)") $(if $(ALL),--all) \
+		--require "$(REQUIRE)"
+
+sonar: $(STAMPS)/checks ## Send the analysis to SonarQube and wait for its gate
+	@$(BIN)/python -m ci.pipeline sonar
+
+sonar-gate: $(STAMPS)/checks ## Write the bars of the gate into SonarQube
+	@$(BIN)/python -m ci.pipeline.sonar
+
 ##@ Set-up
 .PHONY: install lock clean
 install: $(STAMPS)/checks ## Make the virtual environment with all tools
@@ -91,7 +109,7 @@ lock: $(STAMPS)/checks ## Write the hash-locked requirements anew from the .in f
 	$(BIN)/uv pip compile $(LOCK_OPTIONS) ci/requirements.in -o ci/requirements.txt
 
 clean: ## Remove the virtual environment and the tools' caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --quiet

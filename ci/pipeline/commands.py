@@ -1,0 +1,75 @@
+"""The gates that are another program's verdict: `make lint`, `make manifests` and the tests."""
+
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran
+
+ALWAYS = ("ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "gitops", "loadtest")
+LAST_LINES = 25
+
+
+def lint_gate(space: Workspace) -> Result:
+    return _made(space, "lint", "ruff, mypy, import rules and Bandit's quick look")
+
+
+def manifests_gate(space: Workspace) -> Result:
+    if ran("make", "--dry-run", "manifests", cwd=space.root).returncode:
+        return not_run("The Makefile has no target `manifests`.")
+    return _made(space, "manifests", "every environment rendered and checked")
+
+
+def _made(space: Workspace, target: str, good: str) -> Result:
+    ended = ran("make", "--no-print-directory", target, cwd=space.root)
+    said = ended.stdout + ended.stderr
+    space.build.mkdir(exist_ok=True)
+    (space.build / f"{target}.txt").write_text(said)
+    loud = [line for line in said.splitlines() if "NOT CHECKED" in line or "NOTHING WAS" in line]
+    if ended.returncode:
+        return failed(
+            f"make {target}; all of it in build/{target}.txt", said.splitlines()[-LAST_LINES:]
+        )
+    return not_run(loud[0].strip()) if loud else passed(good)
+
+
+def tests_gate(space: Workspace) -> Result:
+    """The changed apps, what stands on them, whole journeys, and the rules of the house."""
+    space.build.mkdir(exist_ok=True)
+    (space.build / "coverage.xml").unlink(missing_ok=True)
+    folders = test_folders(space)
+    covered = [f"--cov={home}" for home in _homes(space)]
+    ended = ran(
+        sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup", *folders,
+        *covered, "--cov-branch", f"--cov-report=xml:{space.build}/coverage.xml", "--cov-report=",
+        f"--junit-xml={space.build}/tests.xml", cwd=space.root,
+    )  # fmt: skip
+    (space.build / "tests.txt").write_text(ended.stdout + ended.stderr)
+    said = _counted(space.build / "tests.xml")
+    if ended.returncode:
+        return failed(f"{said}; all of it in build/tests.txt", _tail(ended.stdout + ended.stderr))
+    return passed(f"{said} in {', '.join(folders)}")
+
+
+def test_folders(space: Workspace) -> list[str]:
+    wanted = [f"apps/{app}/tests" for app in sorted(space.scope.apps)]
+    wanted += ["ci/journeys"] if space.scope.journeys else []
+    wanted += [folder for folder in ALWAYS if any((space.root / folder).rglob("test_*.py"))]
+    return [folder for folder in wanted if (space.root / folder).exists()]
+
+
+def _homes(space: Workspace) -> list[str]:
+    return [f"apps/{app}/src" for app in sorted(space.scope.apps)] or ["ci/pipeline"]
+
+
+def _counted(report: Path) -> str:
+    if not report.exists():
+        return "the tests broke off"
+    suite = next(ET.parse(report).getroot().iter("testsuite")).attrib
+    bad = int(suite["failures"]) + int(suite["errors"])
+    return f"{suite['tests']} tests, {bad} failed, {suite['skipped']} skipped"
+
+
+def _tail(said: str) -> list[str]:
+    short = [line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return short or said.splitlines()[-LAST_LINES:]
