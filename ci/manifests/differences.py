@@ -25,6 +25,18 @@ from ci.manifests.rendering import (
 )
 
 
+class Readable(yaml.SafeDumper):
+    """Programs and queries as blocks, so that a change in them shows as the lines that change."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Readable.add_representer(str, _text)
+
+
 def git(root: Path, *words: str) -> str:
     """
     Raises:
@@ -58,7 +70,7 @@ def objects_of(root: Path, environment: str, service: str | None = None) -> dict
         if service in {None, folder.name}:
             for body in render(folder):
                 title = f"{folder.name}/{body['kind']}/{name_of(body)}"
-                found[title] = yaml.safe_dump(body, width=100)
+                found[title] = yaml.dump(body, Dumper=Readable, width=100)
     return found
 
 
