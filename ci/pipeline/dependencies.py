@@ -43,8 +43,9 @@ def audit_gate(space: Workspace) -> Result:
 
 def asked(audit: str, service: str, *locks: Path) -> dict | None:
     """What pip-audit says of locks; None if it said nothing that can be read."""
+    read = (part for lock in locks for part in ("--requirement", str(lock)))
     ended = ran(
-        audit, *(part for lock in locks for part in ("--requirement", str(lock))), "--disable-pip", "--no-deps", "--format", "json",
+        audit, *read, "--disable-pip", "--no-deps", "--format", "json",
         "--vulnerability-service", service, "--progress-spinner", "off", "--timeout", "10",
     )  # fmt: skip
     try:
