@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from railgate.landing import landing_page
 from railgate.nginx import become_nginx
 from railgate.now_serving import Board
 from railgate.problems import PAGE_HEADERS, REFUSALS
+from railgate.upstreams import Upstreams
 
 BODY_BYTES_MAX = 1024 * 1024
 CONNECT_SECONDS = 2.0
@@ -52,7 +54,7 @@ HOP_BY_HOP = frozenset(
 INSIDE_ONLY = frozenset({"/metrics", "/readyz"})
 SAID_ANEW = frozenset({"host", "content-length", "expect", "forwarded", "x-real-ip"})
 
-UPSTREAMS = web.AppKey("upstreams", Mapping[str, str])
+UPSTREAMS = web.AppKey("upstreams", Upstreams)
 PAGE = web.AppKey("page", str)
 BOARD = web.AppKey("board", Board)
 NOW_SERVING = "/api/waitingroom/windows/{window_id:[0-9a-f-]{36}}/now-serving"
@@ -68,9 +70,11 @@ def create_gateway(
     page: str = "",
     answer_seconds: float = ANSWER_SECONDS,
     now_serving: Path | None = None,
+    moves: Path | None = None,
 ) -> web.Application:
+    """`moves` names a file that says where a service is now, when it is not where it was."""
     app = web.Application(middlewares=[_with_request_id], client_max_size=BODY_BYTES_MAX)
-    app[UPSTREAMS] = upstreams
+    app[UPSTREAMS] = Upstreams(upstreams, moves)
     app[ANSWERED_WITHIN] = answer_seconds
     app.cleanup_ctx.append(_client_session)
     app.router.add_get("/healthz", _healthz)
@@ -99,20 +103,29 @@ def main() -> None:
     page = landing_page(sorted(upstreams), links)
     now_serving = Path(os.environ["NOW_SERVING_FOLDER"])
     program = shutil.which("nginx")
-    if program is not None and os.environ.get("RAILGATE_GATEWAY") != "python":
+    moves = os.environ.get("UPSTREAMS_FILE")
+    if program is not None and not moves and os.environ.get("RAILGATE_GATEWAY") != "python":
         folder = Path(os.environ["GATEWAY_FOLDER"])
         become_nginx(
             program, folder, port=port, upstreams=upstreams, page=page, now_serving=now_serving
         )
+    app = create_gateway(
+        upstreams, page=page, now_serving=now_serving, moves=Path(moves) if moves else None
+    )
+    app.on_startup.append(_reread_on_hangup)
     web.run_app(
-        create_gateway(upstreams, page=page, now_serving=now_serving),
-        host="127.0.0.1",
+        app,
+        host=os.environ.get("GATEWAY_HOST", "127.0.0.1"),
         port=port,
         access_log=None,
         print=None,
         shutdown_timeout=5,
         keepalive_timeout=75,
     )
+
+
+async def _reread_on_hangup(app: web.Application) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app[UPSTREAMS].reread)
 
 
 @web.middleware
@@ -144,14 +157,14 @@ async def _now_serving(request: web.Request) -> web.StreamResponse:
 
 async def _forward(request: web.Request) -> web.StreamResponse:
     """Find the service, ask it, and pass on what it says or why it says nothing."""
-    code, address = _upstream_of(request)
-    if address is None:
+    code, name = _upstream_of(request)
+    if name not in request.app[UPSTREAMS]:
         return _problem(request, code)
     if (request.content_length or 0) > BODY_BYTES_MAX:
         return _problem(request, "body_too_large")
     body = await request.read()
     try:
-        answer = await _ask(request, URL(address + request.raw_path, encoded=True), body)
+        answer = await _ask(request, name, body)
     except TimeoutError:
         return _problem(request, "gateway_timeout")
     except aiohttp.ClientConnectorError:
@@ -161,20 +174,18 @@ async def _forward(request: web.Request) -> web.StreamResponse:
     return await _pass_on(request, answer)
 
 
-def _upstream_of(request: web.Request) -> tuple[str, str | None]:
-    """Give the service's address; where there is none, why."""
-    upstreams = request.app[UPSTREAMS]
+def _upstream_of(request: web.Request) -> tuple[str, str]:
+    """Give the service's name; and where there is none of the name, why."""
     if request.raw_path.startswith("/api/"):
         found = SERVICE_PATH.match(request.raw_path)
-        name = found[1] if found is not None and found[1] != "web" else ""
-        return "unknown_service", upstreams.get(name)
-    is_page = request.path not in INSIDE_ONLY
-    return "not_found", upstreams.get("web") if is_page else None
+        return "unknown_service", found[1] if found is not None and found[1] != "web" else ""
+    return "not_found", "web" if request.path not in INSIDE_ONLY else ""
 
 
-async def _ask(request: web.Request, url: URL, body: bytes) -> aiohttp.ClientResponse:
+async def _ask(request: web.Request, name: str, body: bytes) -> aiohttp.ClientResponse:
     """
     Ask the service; ask again only when nothing was done yet, or doing it twice does no harm.
+    A service that moved meanwhile is asked where it is now.
 
     Raises:
         TimeoutError, aiohttp.ClientError: the service gave no answer.
@@ -183,9 +194,14 @@ async def _ask(request: web.Request, url: URL, body: bytes) -> aiohttp.ClientRes
     headers = _headers_for_service(request)
     pauses = RETRY_PAUSES if request.method in IDEMPOTENT else ()
     for pause in (*pauses, None):
+        url = f"{request.app[UPSTREAMS].address(name)}{request.raw_path}"
         try:
             return await session.request(
-                request.method, url, data=body or None, headers=headers, allow_redirects=False
+                request.method,
+                URL(url, encoded=True),
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
             )
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
             if pause is None:

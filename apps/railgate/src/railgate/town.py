@@ -223,7 +223,8 @@ def gateway_program(town: Town) -> Program:
             "RAILGATE_GATEWAY": os.environ.get("RAILGATE_GATEWAY", ""),
             "MAIL_URL": town.address("mail"),
             "SANDBOX_URL": town.address("sandbox"),
-        },
+        }
+        | set_from_outside("gateway"),
         port=town.port("gateway"),
         ready_url=f"{town.address('gateway')}/healthz",
     )
