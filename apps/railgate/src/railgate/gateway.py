@@ -22,6 +22,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from railgate.edge import serve
 from railgate.landing import landing_page
 from railgate.nginx import become_nginx
 from railgate.now_serving import Board
@@ -113,15 +114,8 @@ def main() -> None:
         upstreams, page=page, now_serving=now_serving, moves=Path(moves) if moves else None
     )
     app.on_startup.append(_reread_on_hangup)
-    web.run_app(
-        app,
-        host=os.environ.get("GATEWAY_HOST", "127.0.0.1"),
-        port=port,
-        access_log=None,
-        print=None,
-        shutdown_timeout=5,
-        keepalive_timeout=75,
-    )
+    host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
+    asyncio.run(serve(app, app[BOARD], host=host, port=port))
 
 
 async def _reread_on_hangup(app: web.Application) -> None:
