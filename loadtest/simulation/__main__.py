@@ -1,4 +1,4 @@
-"""`make simulate`: fills every train by every strategy and writes loadtest/results/seat-choice.*."""
+"""`make simulate`: fills every train by every strategy and writes results/seat-choice.*."""
 
 import argparse
 import os

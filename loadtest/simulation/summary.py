@@ -52,7 +52,7 @@ def write_summary(tasks: list, found: Found, *, trains: int, seeds: int) -> None
 
 
 def _plot(found: Found) -> None:
-    mpl.rcParams["svg.hashsalt"] = "railgate"
+    mpl.rcParams |= {"svg.hashsalt": "railgate", "svg.fonttype": "none"}
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.2))
     for name in (BEST, FIRST, RANDOM):
         pairs = [relative(found, name, CEILING, n, _minutes) for n in range(len(DEMANDS))]
@@ -92,13 +92,15 @@ def _text(found: Found, trains: int, seeds: int) -> str:
         [
             "# Best fit, first fit, and chance",
             "",
-            f"Every train of the shipped timetable on which eight or more legs are on sale "
-            f"({trains} of them), filled with the same people in the same order by each strategy; "
-            f"{seeds} fixed seeds; {len(found)} pairs. `make simulate` repeats it. Best fit is "
-            "`order.seats.choose_seats` itself, neighbours first; first fit takes the lowest free "
-            "numbers; random takes any. Who finds no seats for the whole group goes away. The "
-            "ceiling accepts by free places on each segment and numbers the seats at the end, "
-            "which no shop can do that tells passengers their seats.",
+            (
+                f"Every train of the shipped timetable on which eight or more legs are on sale "
+                f"({trains} of them), filled with the same people in the same order by each strategy; "
+                f"{seeds} fixed seeds; {len(found)} pairs. `make simulate` repeats it. Best fit is "
+                "`order.seats.choose_seats` itself, neighbours first; first fit takes the lowest free "
+                "numbers; random takes any. Who finds no seats for the whole group goes away. The "
+                "ceiling accepts by free places on each segment and numbers the seats at the end, "
+                "which no shop can do that tells passengers their seats."
+            ),
             "",
             "![Seat choice at rising demand](seat-choice.svg)",
             "",
@@ -161,12 +163,18 @@ def _reading(found: Found) -> list[str]:
     return [
         "## What it says",
         "",
-        f"* At a demand of 0.8 a strategy loses against the ceiling: best fit {lost[BEST]:.2f} %, "
-        f"first fit {lost[FIRST]:.2f} %, random {lost[RANDOM]:.2f} % of the seat-minutes.",
-        f"* Groups sit together at that demand in {_together_percent(found, BEST, stage):.1f} %, "
-        f"{_together_percent(found, FIRST, stage):.1f} % and "
-        f"{_together_percent(found, RANDOM, stage):.1f} % of the cases.",
-        f"* Far beyond capacity, counting heads misleads: at {DEMANDS[last]:.1f} best fit seats "
-        f"{crowd:+.1f} % passengers against random, because scattered seats refuse those who ride "
-        "far and are left to those who ride a stop; the seat-minutes and the revenue tell.",
+        (
+            f"* At a demand of 0.8 a strategy loses against the ceiling: best fit {lost[BEST]:.2f} %, "
+            f"first fit {lost[FIRST]:.2f} %, random {lost[RANDOM]:.2f} % of the seat-minutes."
+        ),
+        (
+            f"* Groups sit together at that demand in {_together_percent(found, BEST, stage):.1f} %, "
+            f"{_together_percent(found, FIRST, stage):.1f} % and "
+            f"{_together_percent(found, RANDOM, stage):.1f} % of the cases."
+        ),
+        (
+            f"* Far beyond capacity, counting heads misleads: at {DEMANDS[last]:.1f} best fit seats "
+            f"{crowd:+.1f} % passengers against random, because scattered seats refuse those who ride "
+            "far and are left to those who ride a stop; the seat-minutes and the revenue tell."
+        ),
     ]

@@ -1,0 +1,2 @@
+"""stub"""
+def write(o,t,n): return "x"
