@@ -37,6 +37,15 @@ FOR EACH ROW EXECUTE FUNCTION ledger_entry_demand_balance();
 
 
 def upgrade():
+    _create_outbox()
+    _create_payment()
+    _create_provider_event()
+    _create_irregularity()
+    _create_refund()
+    _create_ledger_entry()
+
+
+def _create_outbox():
     op.create_table(
         "outbox",
         sa.Column("message_id", sa.Uuid(), nullable=False),
@@ -56,6 +65,9 @@ def upgrade():
         unique=False,
         postgresql_where="delivered_at IS NULL",
     )
+
+
+def _create_payment():
     op.create_table(
         "payment",
         sa.Column("payment_id", sa.Uuid(), nullable=False),
@@ -114,6 +126,9 @@ def upgrade():
         postgresql_where="look_at IS NOT NULL",
     )
     op.create_index("ix_payment_order_id", "payment", ["order_id"], unique=False)
+
+
+def _create_provider_event():
     op.create_table(
         "provider_event",
         sa.Column("event_id", sa.Text(), nullable=False),
@@ -124,6 +139,9 @@ def upgrade():
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_provider_event")),
     )
     op.create_index("ix_provider_event_session_id", "provider_event", ["session_id"], unique=False)
+
+
+def _create_irregularity():
     op.create_table(
         "irregularity",
         sa.Column("irregularity_id", sa.Uuid(), nullable=False),
@@ -136,6 +154,9 @@ def upgrade():
         ),
         sa.PrimaryKeyConstraint("irregularity_id", name=op.f("pk_irregularity")),
     )
+
+
+def _create_refund():
     op.create_table(
         "refund",
         sa.Column("refund_id", sa.Uuid(), nullable=False),
@@ -167,6 +188,9 @@ def upgrade():
         postgresql_where="state = 'requested'",
     )
     op.create_index("ix_refund_payment_id", "refund", ["payment_id"], unique=False)
+
+
+def _create_ledger_entry():
     op.create_table(
         "ledger_entry",
         sa.Column("entry_id", sa.Uuid(), nullable=False),
