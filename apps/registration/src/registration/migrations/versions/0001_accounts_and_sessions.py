@@ -11,6 +11,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_account()
+    _create_outbox()
+    _create_pending_registration()
+    _create_password_reset()
+    _create_saved_passenger()
+    _create_session()
+    _create_refresh_token()
+
+
+def _create_account() -> None:
     op.create_table(
         "account",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -34,6 +44,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name="uq_account_email"),
         sa.UniqueConstraint("identity_digest", name="uq_account_identity_digest"),
     )
+
+
+def _create_outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("message_id", sa.Uuid(), nullable=False),
@@ -52,6 +65,9 @@ def upgrade() -> None:
         ["topic", "due_at"],
         postgresql_where=sa.text("delivered_at IS NULL"),
     )
+
+
+def _create_pending_registration() -> None:
     op.create_table(
         "pending_registration",
         sa.Column("registration_id", sa.Uuid(), nullable=False),
@@ -76,6 +92,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("registration_id", name="pk_pending_registration"),
     )
     op.create_index("ix_pending_registration_expires_at", "pending_registration", ["expires_at"])
+
+
+def _create_password_reset() -> None:
     op.create_table(
         "password_reset",
         sa.Column("reset_id", sa.Uuid(), nullable=False),
@@ -96,6 +115,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reset_id", name="pk_password_reset"),
     )
     op.create_index("ix_password_reset_account_id", "password_reset", ["account_id"])
+
+
+def _create_saved_passenger() -> None:
     op.create_table(
         "saved_passenger",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -114,6 +136,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("account_id", "passenger_id", name="pk_saved_passenger"),
     )
+
+
+def _create_session() -> None:
     op.create_table(
         "session",
         sa.Column("session_id", sa.Uuid(), nullable=False),
@@ -132,6 +157,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_session_account_id", "session", ["account_id"])
     op.create_index("ix_session_expires_at", "session", ["expires_at"])
+
+
+def _create_refresh_token() -> None:
     op.create_table(
         "refresh_token",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
