@@ -21,6 +21,24 @@ CREATE TRIGGER run_version_is_immutable BEFORE UPDATE ON run_version
 
 
 def upgrade():
+    _create_catalogue()
+    _create_plan()
+    _create_seat_class()
+    _create_staff_change()
+    _create_station()
+    _create_timetable_load()
+    _create_train()
+    _create_coach()
+    _create_fare()
+    _create_run()
+    _create_train_date()
+    _create_train_stop()
+    _create_run_change()
+    _create_run_version()
+    _create_sales_window()
+
+
+def _create_catalogue():
     op.create_table(
         "catalogue",
         sa.Column("catalogue_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -28,12 +46,18 @@ def upgrade():
         sa.CheckConstraint("catalogue_id = 1", name=op.f("ck_catalogue_one_row")),
         sa.PrimaryKeyConstraint("catalogue_id", name=op.f("pk_catalogue")),
     )
+
+
+def _create_plan():
     op.create_table(
         "plan",
         sa.Column("plan_id", sa.Text(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("plan_id", name=op.f("pk_plan")),
     )
+
+
+def _create_seat_class():
     op.create_table(
         "seat_class",
         sa.Column("seat_class", sa.Text(), nullable=False),
@@ -46,6 +70,9 @@ def upgrade():
         ),
         sa.PrimaryKeyConstraint("seat_class", name=op.f("pk_seat_class")),
     )
+
+
+def _create_staff_change():
     op.create_table(
         "staff_change",
         sa.Column("change_id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -58,6 +85,9 @@ def upgrade():
         sa.Column("after", JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("change_id", name=op.f("pk_staff_change")),
     )
+
+
+def _create_station():
     op.create_table(
         "station",
         sa.Column("station_code", sa.Text(), nullable=False),
@@ -69,6 +99,9 @@ def upgrade():
         sa.Column("timezone", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("station_code", name=op.f("pk_station")),
     )
+
+
+def _create_timetable_load():
     op.create_table(
         "timetable_load",
         sa.Column("load_id", sa.Integer(), sa.Identity(always=False), nullable=False),
@@ -79,6 +112,9 @@ def upgrade():
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("load_id", name=op.f("pk_timetable_load")),
     )
+
+
+def _create_train():
     op.create_table(
         "train",
         sa.Column("train_number", sa.Text(), nullable=False),
@@ -93,6 +129,9 @@ def upgrade():
         sa.Column("is_imported", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("train_number", name=op.f("pk_train")),
     )
+
+
+def _create_coach():
     op.create_table(
         "coach",
         sa.Column("train_number", sa.Text(), nullable=False),
@@ -116,6 +155,9 @@ def upgrade():
         ),
         sa.PrimaryKeyConstraint("train_number", "from_date", "coach_number", name=op.f("pk_coach")),
     )
+
+
+def _create_fare():
     op.create_table(
         "fare",
         sa.Column("train_number", sa.Text(), nullable=False),
@@ -144,6 +186,9 @@ def upgrade():
             "train_number", "from_date", "seat_class", "from_code", "to_code", name=op.f("pk_fare")
         ),
     )
+
+
+def _create_run():
     op.create_table(
         "run",
         sa.Column("run_id", sa.Uuid(), nullable=False),
@@ -162,6 +207,9 @@ def upgrade():
     op.create_index(
         "uq_run_train_number_service_date", "run", ["train_number", "service_date"], unique=True
     )
+
+
+def _create_train_date():
     op.create_table(
         "train_date",
         sa.Column("train_number", sa.Text(), nullable=False),
@@ -172,6 +220,9 @@ def upgrade():
         ),
         sa.PrimaryKeyConstraint("train_number", "service_date", name=op.f("pk_train_date")),
     )
+
+
+def _create_train_stop():
     op.create_table(
         "train_stop",
         sa.Column("train_number", sa.Text(), nullable=False),
@@ -192,6 +243,9 @@ def upgrade():
             "train_number", "from_date", "sequence", name=op.f("pk_train_stop")
         ),
     )
+
+
+def _create_run_change():
     op.create_table(
         "run_change",
         sa.Column("cursor", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -202,6 +256,9 @@ def upgrade():
         sa.ForeignKeyConstraint(["run_id"], ["run.run_id"], name=op.f("fk_run_change_run_id_run")),
         sa.PrimaryKeyConstraint("cursor", name=op.f("pk_run_change")),
     )
+
+
+def _create_run_version():
     op.create_table(
         "run_version",
         sa.Column("run_id", sa.Uuid(), nullable=False),
@@ -216,6 +273,9 @@ def upgrade():
         sa.ForeignKeyConstraint(["run_id"], ["run.run_id"], name=op.f("fk_run_version_run_id_run")),
         sa.PrimaryKeyConstraint("run_id", "version", name=op.f("pk_run_version")),
     )
+
+
+def _create_sales_window():
     op.create_table(
         "sales_window",
         sa.Column("sales_window_id", sa.Uuid(), nullable=False),
