@@ -3,9 +3,11 @@ What is measured: each case makes its requests ready beforehand and says which a
 """
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import httpx
@@ -14,6 +16,8 @@ from ci.bench.town import ACCOUNTS, BenchTown
 
 PLACED_A_ROUND = 1_500
 PLENTY = 20_000
+# Until the waiting room's worker has written a new window to the gateway's board.
+BOARD_SECONDS = 3.0
 _people = count(1)
 
 
@@ -104,6 +108,10 @@ def cases(town: BenchTown) -> list[Case]:
     def confirmed() -> list[bytes]:
         return _confirmations(town, _place(town, seats.wishes(PLACED_A_ROUND // 2)))
 
+    def waiting() -> list[bytes]:
+        path = f"/api/waitingroom/windows/{_open_window(town, hot)}/now-serving"
+        return [request_bytes("GET", f"{town.town.base_url}{path}")] * (PLENTY * 5)
+
     query = f"?from={start}&to={end}"
     return [
         Case("search", "ticket", 200, reading(f"{ticket}/api/ticket/runs{query}&date={day}")),
@@ -116,9 +124,27 @@ def cases(town: BenchTown) -> list[Case]:
             aim=0.8,
         ),
         Case("refused order", "order", 409, refused, aim=0.8),
+        Case("now serving", "gateway", 200, waiting, aim=10.0),
         Case("placed order", "order", 201, placed, aim=0.45),
         Case("confirmed order", "order", 201, confirmed, aim=0.3),
     ]
+
+
+def _open_window(town: BenchTown, run: dict) -> str:
+    """Staff open a waiting room for a run that nobody buys here; its worker writes the board."""
+    window_id, opens_at = str(uuid.uuid4()), datetime.now(UTC)
+    window = {
+        "run_ids": [str(uuid.uuid4())],
+        "opens_at": opens_at.isoformat(),
+        "closes_at": (opens_at + timedelta(hours=1)).isoformat(),
+        "seats_total": sum(len(coach["seats"]) for coach in run["coaches"]),
+    }
+    base = f"{town.town.base_url}/api/waitingroom"
+    staff = town.town.account(roles=["staff"])
+    url = f"{base}/staff/windows/{window_id}"
+    httpx.put(url, json=window, headers=staff).raise_for_status()
+    time.sleep(BOARD_SECONDS)
+    return window_id
 
 
 def _warm_up(town: BenchTown) -> None:
