@@ -73,6 +73,8 @@ def run_gate(name: str, space: Workspace) -> Outcome:
 
 def show(outcome: Outcome) -> None:
     print(outcome, flush=True)
+    if outcome.result.state == State.NOT_RUN and "GITHUB_ACTIONS" in os.environ:
+        print(f"::warning title={outcome.gate} was not run::{outcome.result.sentence}")
     for fault in outcome.result.faults[:SHOWN_MAX]:
         print(f"         {fault}")
     if (more := len(outcome.result.faults) - SHOWN_MAX) > 0:

@@ -152,6 +152,18 @@ def base_commit(reference: str | None, root: Path = ROOT) -> str | None:
         return None
 
 
+def last_deployed(root: Path = ROOT) -> str | None:
+    """
+    The commit whose images were last put on dev, from that commit's trailer. What was merged since
+    counts as changed, so that a build that failed is made up for by the next.
+    """
+    said = git(
+        "log", "-1", "--grep=^Source: ", "--format=%(trailers:key=Source,valueonly)",
+        "--", "gitops/envs/dev", root=root,
+    ).strip()  # fmt: skip
+    return said.splitlines()[0] if said else None
+
+
 def changed_paths(base: str, root: Path = ROOT) -> list[str]:
     """Committed since the base, not yet committed, and not yet known to git."""
     changed = git("diff", "--name-only", "--no-renames", "-z", base, root=root)
@@ -168,8 +180,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", help="branch or commit that the change goes to")
     parser.add_argument("--all", action="store_true", help="as if everything had changed")
+    parser.add_argument("--deployed", action="store_true", help="since what dev runs")
     asked = parser.parse_args()
-    scope = scope_since(None if asked.all else base_commit(asked.base))
+    base = last_deployed() if asked.deployed else None if asked.all else base_commit(asked.base)
+    scope = scope_since(base)
     lines = [
         f"apps={json.dumps(sorted(scope.apps))}",
         f"images={json.dumps(sorted(scope.images))}",

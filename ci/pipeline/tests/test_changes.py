@@ -88,6 +88,15 @@ def test_a_branch_is_measured_from_where_it_left(repository):
     assert changed_paths(left, repository.root) == ["mine.py"]
 
 
+def test_what_dev_runs_is_read_from_the_last_release(repository):
+    source = repository.commit("apps/order/src/order/app.py", "1\n")
+    assert changes.last_deployed(repository.root) is None
+    repository.commit("gitops/envs/dev/order/release/kustomization.yaml", "digest\n")
+    repository.git("commit", "--amend", "--quiet", "-m", f"dev: Release order\n\nSource: {source}")
+    repository.commit("apps/order/src/order/app.py", "2\n")
+    assert changes.last_deployed(repository.root) == source
+
+
 def test_the_workflow_reads_lists(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setattr("sys.argv", ["changes", "--all"])

@@ -7,7 +7,7 @@ from ci.pipeline import workflows
 from ci.pipeline.changes import ROOT
 from ci.pipeline.gates import State
 
-COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 SOUND = f"""\
 name: Planted
 on:

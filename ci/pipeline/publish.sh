@@ -1,0 +1,39 @@
+#!/bin/sh
+# Builds a service's image, pushes it, waits for the registry's scan, signs it and attests its parts
+# list: publish.sh order. Needs REGISTRY and COMMIT, a registry that is logged in to, and cosign.
+# Writes the digest to build/digests/<service>. A commit that was published before is not rebuilt:
+# the registry's tags are immutable.
+set -eu
+
+service=$1
+repository="$REGISTRY/railgate/$service"
+mkdir -p build/digests
+
+digest_of_tag() {
+    aws ecr describe-images --repository-name "railgate/$service" --image-ids "imageTag=$COMMIT" \
+        --query 'imageDetails[0].imageDigest' --output text 2>/dev/null || true
+}
+
+digest=$(digest_of_tag)
+if [ -z "$digest" ] || [ "$digest" = None ]; then
+    make image SERVICE="$service" ENGINE=docker
+    docker tag "railgate/$service:local" "$repository:$COMMIT"
+    docker push --quiet "$repository:$COMMIT"
+    digest=$(digest_of_tag)
+fi
+case "$digest" in
+    sha256:????????????????????????????????????????????????????????????????) ;;
+    *) echo "The registry knows no digest of $repository:$COMMIT" >&2; exit 1 ;;
+esac
+
+aws ecr wait image-scan-complete --repository-name "railgate/$service" \
+    --image-id "imageDigest=$digest"
+aws ecr describe-image-scan-findings --repository-name "railgate/$service" \
+    --image-id "imageDigest=$digest" --output json >"build/scan-$service.json"
+python3 -m ci.pipeline.scan "build/scan-$service.json"
+
+make pipeline GATES=sbom REQUIRE=sbom
+cosign sign --yes "$repository@$digest"
+cosign attest --yes --type cyclonedx --predicate build/sbom.cdx.json "$repository@$digest"
+echo "$digest" >"build/digests/$service"
+echo "$service $digest"
