@@ -9,7 +9,8 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,10 +20,12 @@ import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from chassis import testing
 from chassis.application import utc_now
 from chassis.identity import Identity
+from chassis.problems import Problem
 from order.app import create_app
 from order.models import db
 from order.parts import Parts
@@ -312,6 +315,78 @@ class People:
 @pytest.fixture
 def people() -> People:
     return People()
+
+
+ORDERS_WITH_CLAIMS = """
+SELECT o.order_id, o.state, o.payment_id, o.amount_minor, o.currency, o.pnr,
+       (SELECT array_agg(c.state) FROM seat_claim c WHERE c.order_id = o.order_id) AS claims,
+       (SELECT array_agg(c.expires_at) FROM seat_claim c WHERE c.order_id = o.order_id)
+           AS claims_expire,
+       (SELECT array_agg(t.state) FROM ticket t WHERE t.order_id = o.order_id) AS tickets
+FROM orders o WHERE o.order_id = ANY(:ids)
+"""
+
+
+class Stored:
+    """What the tables say, read apart from the product's own queries."""
+
+    def rows(self, statement: str, **values: Any) -> Sequence[Any]:
+        with db.engine.connect() as connection:
+            return connection.execute(text(statement), values).all()
+
+    def overlapping_claims(self, run_id: UUID | None = None) -> int:
+        """How many pairs of live claims of one seat share a segment: what must never exist."""
+        overlapping = """
+            SELECT count(*) FROM seat_claim a JOIN seat_claim b
+              ON a.run_id = b.run_id AND a.seat_id = b.seat_id AND a.claim_id < b.claim_id
+             AND a.segments && b.segments
+            WHERE a.state IN ('held', 'sold') AND b.state IN ('held', 'sold')
+              AND a.run_id = coalesce(:run_id, a.run_id)
+        """
+        return int(self.rows(overlapping, run_id=run_id)[0].count)
+
+    def orders(self, order_ids: list[UUID]) -> dict[UUID, Any]:
+        found = self.rows(ORDERS_WITH_CLAIMS, ids=order_ids)
+        return {row.order_id: row for row in found}
+
+    def repeated_pnrs(self) -> Sequence[Any]:
+        return self.rows("SELECT pnr FROM orders GROUP BY pnr HAVING count(pnr) > 1")
+
+    def refunds_owed(self) -> list[tuple[str, int]]:
+        """The payment and the amount of each, in no order."""
+        owed = self.rows("SELECT payload FROM outbox WHERE topic = 'refund'")
+        return [(row.payload["payment_id"], row.payload["amount_minor"]) for row in owed]
+
+
+@pytest.fixture
+def stored(app: Flask) -> Stored:
+    return Stored()
+
+
+@pytest.fixture
+def at_once(app: Flask) -> Callable[..., list[Any]]:
+    """
+    Run the calls in threads of their own, all at the same moment, and give what each came to;
+    what is no refusal of ours is raised.
+    """
+
+    def run(*calls: Callable[[], Any]) -> list[Any]:
+        barrier = threading.Barrier(len(calls))
+
+        def attempt(call: Callable[[], Any]) -> Any:
+            with app.app_context():
+                barrier.wait()
+                try:
+                    return call()
+                except Problem as problem:
+                    return problem.code
+                finally:
+                    db.session.remove()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(attempt, calls))
+
+    return run
 
 
 @pytest.fixture

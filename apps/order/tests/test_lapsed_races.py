@@ -3,7 +3,6 @@ The moment at which holds lapse: the sweeper, new buyers, the same buyer again a
 reach for the same rows, and nobody is turned away by a deadlock.
 """
 
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -21,29 +20,6 @@ from order.settlement import confirm_order, pin_order
 
 ROUNDS = 12
 SEATS = list(range(1001, 1025))
-
-
-@pytest.fixture
-def at_once(app):
-    """Run the calls in threads of their own; what is no refusal of ours is raised."""
-
-    def run(*calls):
-        barrier = threading.Barrier(len(calls))
-
-        def attempt(call):
-            with app.app_context():
-                barrier.wait()
-                try:
-                    return call()
-                except Problem as problem:
-                    return problem.code
-                finally:
-                    db.session.remove()
-
-        with ThreadPoolExecutor(len(calls)) as pool:
-            return list(pool.map(attempt, calls))
-
-    return run
 
 
 @pytest.fixture

@@ -3,44 +3,18 @@ Many buyers at once, on real connections. The negative controls take a guard awa
 see what it prevents: without them a green race test may only mean that nobody raced.
 """
 
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from chassis.application import utc_now
-from chassis.problems import Problem
 from order.models import SEAT_OVERLAP, db
 from order.operations import place_order, release_order
 from order.settlement import confirm_order, pin_order
 
 BUYERS = 60
-
-
-@pytest.fixture
-def at_once(app):
-    """Run the calls in threads of their own, all at the same moment; give what each came to."""
-
-    def run(*calls):
-        barrier = threading.Barrier(len(calls))
-
-        def attempt(call):
-            with app.app_context():
-                barrier.wait()
-                try:
-                    return call()
-                except Problem as problem:
-                    return problem.code
-                finally:
-                    db.session.remove()
-
-        with ThreadPoolExecutor(len(calls)) as pool:
-            return list(pool.map(attempt, calls))
-
-    return run
 
 
 @pytest.fixture
@@ -60,20 +34,6 @@ def buy(parts, people):
         return call
 
     return make
-
-
-def overlaps():
-    """Pairs of live claims of one seat whose segments overlap: what must never exist."""
-    counted = db.session.execute(
-        text("""
-        SELECT count(*) FROM seat_claim a JOIN seat_claim b
-          ON a.run_id = b.run_id AND a.seat_id = b.seat_id AND a.claim_id < b.claim_id
-         AND a.segments && b.segments
-        WHERE a.state IN ('held', 'sold') AND b.state IN ('held', 'sold')
-        """)
-    ).scalar_one()
-    db.session.commit()
-    return counted
 
 
 @pytest.fixture
@@ -114,18 +74,18 @@ def test_sixty_buyers_who_all_reach_the_database_and_one_gets_it(at_once, buy, r
 
 
 def test_negative_control_without_the_constraint_one_seat_is_sold_often(
-    at_once, buy, run_id, blind, without_guard
+    at_once, buy, run_id, blind, without_guard, stored
 ):
     """If this finds one buyer only, the tests above prove nothing."""
     outcome = Counter(at_once(*[buy(run_id, 1001) for _ in range(BUYERS)]))
 
     assert outcome["sold"] > 1
-    assert overlaps() > 0
+    assert stored.overlapping_claims() > 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_thousand_rounds_of_two_buyers_and_never_two(at_once, buy, catalogue, blind):
+def test_a_thousand_rounds_of_two_buyers_and_never_two(at_once, buy, catalogue, blind, stored):
     """Case 1: two clients and the last seat, a thousand times: exactly one has it."""
     rounds, seats = 1_000, 500
     runs = [catalogue.add_run(seats=seats) for _ in range(rounds // seats)]
@@ -139,11 +99,11 @@ def test_a_thousand_rounds_of_two_buyers_and_never_two(at_once, buy, catalogue, 
     ]
 
     assert [o for o in outcomes if o != {"sold": 1, "seat_taken": 1}] == []
-    assert overlaps() == 0
+    assert stored.overlapping_claims() == 0
 
 
 def test_baskets_that_overlap_in_any_order_neither_share_a_seat_nor_deadlock(
-    at_once, buy, catalogue
+    at_once, buy, catalogue, stored
 ):
     """Case 3: four-seat orders over the same six seats, named in every order: all or nothing."""
     run_id = catalogue.add_run(seats=6)
@@ -153,10 +113,10 @@ def test_baskets_that_overlap_in_any_order_neither_share_a_seat_nor_deadlock(
 
     assert set(outcome) == {"sold", "seat_taken"}
     assert outcome["sold"] == 1
-    assert overlaps() == 0
+    assert stored.overlapping_claims() == 0
 
 
-def test_buyers_of_any_seat_fill_the_class_exactly(at_once, buy, catalogue):
+def test_buyers_of_any_seat_fill_the_class_exactly(at_once, buy, catalogue, stored):
     """Case 2: forty buyers of one of twenty seats: each seat is sold, none twice."""
     run_id = catalogue.add_run(seats=20)
 
@@ -164,7 +124,7 @@ def test_buyers_of_any_seat_fill_the_class_exactly(at_once, buy, catalogue):
 
     assert outcome["sold"] == 20
     assert set(outcome) <= {"sold", "seats_held", "seat_taken"}
-    assert overlaps() == 0
+    assert stored.overlapping_claims() == 0
 
 
 def test_fifty_times_the_same_request_is_one_order(at_once, buy, people, run_id):
@@ -228,7 +188,7 @@ def test_two_payments_confirm_one_order_once(at_once, buy, parts, people, run_id
 
 
 def test_late_money_and_a_new_buyer_meet_and_one_of_them_has_the_seat(
-    at_once, buy, parts, people, catalogue
+    at_once, buy, parts, people, catalogue, stored
 ):
     """The lapsed order is confirmed while others reach for its seat: never both."""
     for _ in range(20):
@@ -250,7 +210,7 @@ def test_late_money_and_a_new_buyer_meet_and_one_of_them_has_the_seat(
         outcome = at_once(confirm, *[buy(run_id, 1001) for _ in range(3)])
 
         assert outcome.count("confirmed") + outcome.count("sold") == 1, outcome
-        assert overlaps() == 0
+        assert stored.overlapping_claims() == 0
 
 
 def test_release_and_pin_meet_and_exactly_one_happens(at_once, buy, parts, people, catalogue):
