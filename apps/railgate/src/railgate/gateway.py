@@ -197,7 +197,7 @@ async def _ask(request: web.Request, name: str, body: bytes) -> aiohttp.ClientRe
                 headers=headers,
                 allow_redirects=False,
             )
-        except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             if pause is None:
                 raise
             await asyncio.sleep(pause)
