@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,9 @@ class Town:
 
     def pid(self, name: str) -> int:
         return self.state["pids"][name]
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.kill(self.pid(name), number)
 
     def server_pid(self, *programs: str) -> int:
         """The database servers are children of the launcher and known by their programs."""
@@ -106,15 +110,15 @@ def free_base_port() -> int:
 
 
 @contextlib.contextmanager
-def started_town(*, settings: dict[str, str], for_tests: bool = False):
-    """Start a Railgate on free ports, and stop it at the end."""
+def started_town(*, settings: dict[str, str], for_tests: bool = False, base_port: int = 0):
+    """Start a Railgate on free ports or the given ones, and stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="railgate-town-") as name:
         outer = Path(name)
         outer.chmod(0o755)
         folder, ready, log = outer / "town", outer / "ready.json", outer / "run.log"
         command = [sys.executable, "-m", "railgate.commands", "--folder", str(folder), "run"]
         command += ["--ready-file", str(ready), *(["--for-tests"] if for_tests else [])]
-        environment = os.environ | settings | {"RAILGATE_PORT": str(free_base_port())}
+        environment = os.environ | settings | {"RAILGATE_PORT": str(base_port or free_base_port())}
         with log.open("w") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
