@@ -34,6 +34,7 @@ GATES: dict[str, Gate] = {
     "workflows": workflows.workflows_gate,
     "actionlint": workflows.actionlint_gate,
     "scripts": workflows.scripts_gate,
+    "recipes": workflows.recipes_gate,
     "licences": licences.licences_gate,
     "sbom": dependencies.sbom_gate,
     "audit": dependencies.audit_gate,

@@ -37,9 +37,8 @@ def _made(space: Workspace, target: str, good: str) -> Result:
     (space.build / f"{target}.txt").write_text(said)
     loud = [line for line in said.splitlines() if "NOT CHECKED" in line or "NOTHING WAS" in line]
     if ended.returncode:
-        return failed(
-            f"make {target}; all of it in build/{target}.txt", said.splitlines()[-LAST_LINES:]
-        )
+        last = [line for line in said.splitlines() if line.strip()][-LAST_LINES:]
+        return failed(f"make {target}; all of it in build/{target}.txt", last)
     return not_run(loud[0].strip()) if loud else passed(good)
 
 

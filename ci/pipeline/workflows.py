@@ -105,11 +105,25 @@ def actionlint_gate(space: Workspace) -> Result:
 
 
 def scripts_gate(space: Workspace) -> Result:
-    if (shellcheck := tool("shellcheck")) is None:
-        return not_run("There is no shellcheck here.")
-    listed = git("ls-files", "--cached", "--others", "--exclude-standard", "*.sh", root=space.root)
-    files = [name for name in listed.splitlines() if (space.root / name).exists()]
+    return _linted(space, "shellcheck", ("--format=gcc", "--severity=warning"), ("*.sh",))
+
+
+def recipes_gate(space: Workspace) -> Result:
+    arguments = ("--no-color", "--failure-threshold=warning", "--format=tty")
+    return _linted(space, "hadolint", arguments, ("*Dockerfile*", "*Containerfile*"))
+
+
+def _linted(
+    space: Workspace, name: str, arguments: tuple[str, ...], patterns: tuple[str, ...]
+) -> Result:
+    if (linter := tool(name)) is None:
+        return not_run(f"There is no {name} here.")
+    listed = git(
+        "ls-files", "--cached", "--others", "--exclude-standard", *patterns, root=space.root
+    )
+    files = [path for path in listed.splitlines() if (space.root / path).is_file()]
     if not files:
-        return judged([], "no scripts", "")
-    ended = ran(shellcheck, "--format=gcc", "--severity=warning", *files, cwd=space.root)
-    return judged(ended.stdout.splitlines(), f"{len(files)} scripts", "faults")
+        return not_run(f"There is nothing for {name} to read.")
+    ended = ran(linter, *arguments, *files, cwd=space.root)
+    said = (ended.stdout + ended.stderr).splitlines() if ended.returncode else []
+    return judged(said, f"{len(files)} files, {name}", "faults")

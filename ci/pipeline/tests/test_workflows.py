@@ -1,7 +1,5 @@
 """Faults planted in a workflow are found, and the real workflows have none."""
 
-import shutil
-
 import pytest
 from ci.pipeline import workflows
 from ci.pipeline.changes import ROOT
@@ -91,7 +89,14 @@ def test_the_real_workflows_keep_the_rules_of_the_house():
     assert workflows.house_rules(ROOT) == []
 
 
-@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+def test_a_recipe_of_an_image_without_a_version_fails(repository):
+    assert workflows.recipes_gate(repository.space()).state == State.NOT_RUN
+    repository.write("Dockerfile", "FROM debian:latest\nUSER 10001\n")
+    result = workflows.recipes_gate(repository.space())
+    assert result.state == State.FAILED
+    assert "DL3007" in result.faults[0]
+
+
 def test_a_script_with_a_trap_in_it_fails(repository):
     repository.write("ci/bad.sh", '#!/bin/sh\nrm -rf $1/"\n')
     assert workflows.scripts_gate(repository.space()).state == State.FAILED
