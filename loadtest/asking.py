@@ -12,8 +12,9 @@ import gevent
 import gevent.lock
 from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool
-from loadtest.record import Record, Story
 from locust import FastHttpUser
+
+from loadtest.record import Record, Story
 
 CONNECTIONS = 120
 PATIENCE_SECONDS = 90.0
@@ -79,7 +80,9 @@ class Asking(FastHttpUser):
     token: str = ""
     story: Story | None = None
 
-    def ask(self, step: str, method: str, path: str, *, body=None, form=None, admission="", token=""):
+    def ask(
+        self, step: str, method: str, path: str, *, body=None, form=None, admission="", token=""
+    ):
         """
         Ask until somebody answers. Reads and PUTs may be repeated; what is overloaded or
         restarting is asked again after a pause.

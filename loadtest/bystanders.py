@@ -7,9 +7,10 @@ import random
 import time
 
 import gevent
+from locust import task
+
 from loadtest.asking import Asking, NoAnswerError
 from loadtest.scenario import Choice
-from locust import task
 
 PAUSE_SECONDS = (0.3, 0.9)
 

@@ -79,13 +79,15 @@ def model(measured: Measured, *, edge_poll_ms: float = NGINX_POLL_MS) -> list[Pa
             grows = "a larger machine" if name == "postgres" else "see below"
             parts.append(Part(name, tickets_per_second, per_ticket, grows))
     polls = max(hits_per_second - reaching, 0.0)
-    parts.append(Part("edge: polls answered by nginx or a CDN", polls, edge_poll_ms, "replicas, CDN"))
+    parts.append(
+        Part("edge: polls answered by nginx or a CDN", polls, edge_poll_ms, "replicas, CDN")
+    )
     parts.append(Part("edge: passing on to services", reaching, NGINX_PASS_MS, "replicas"))
     return parts
 
 
 def prediction(model_of: Measured, checked: Measured) -> list[tuple[str, float, float]]:
-    """For another run: the processor seconds predicted by this one's cost a request, and measured."""
+    """For another run, by service: the processor seconds predicted, and those measured."""
     costs = cpu_per_request(model_of)
     return [
         (name, costs[name] * checked.answered.get(name, 0) / 1e3, checked.cpu.get(name, 0.0))

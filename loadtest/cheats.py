@@ -6,6 +6,7 @@ each is stopped by is counted; `got through` must stay at zero.
 import uuid
 
 import gevent
+
 from loadtest.asking import Answer
 from loadtest.passengers import Passenger
 from loadtest.record import REFUSED
@@ -18,6 +19,13 @@ FORGED = (
 )
 
 
+def _quietly(place, choice: Choice, order_id: str, wish: dict):
+    try:
+        return place(choice, order_id=order_id, **wish)
+    except Exception as error:  # noqa: BLE001 - told by whoever gathers the answers
+        return error
+
+
 class RepeatingPassenger(Passenger):
     """Clicks `clicks` times at once: it shall be one order and one charge."""
 
@@ -26,10 +34,9 @@ class RepeatingPassenger(Passenger):
     def place(self, choice: Choice, *, order_id: str = "", **wish) -> Answer:
         order_id = order_id or str(uuid.uuid4())
         place = super().place
-        first = gevent.spawn(self._quietly, place, choice, order_id, wish)
+        first = gevent.spawn(_quietly, place, choice, order_id, wish)
         others = [
-            gevent.spawn(self._quietly, place, choice, order_id, wish)
-            for _ in range(self.clicks - 1)
+            gevent.spawn(_quietly, place, choice, order_id, wish) for _ in range(self.clicks - 1)
         ]
         gevent.joinall([first, *others])
         answers = [g.value for g in (first, *others) if isinstance(g.value, Answer)]
@@ -43,13 +50,6 @@ class RepeatingPassenger(Passenger):
         if answers:
             return answers[0]
         raise first.value if isinstance(first.value, Exception) else Ended(REFUSED, "all at once")
-
-    @staticmethod
-    def _quietly(place, choice: Choice, order_id: str, wish: dict):
-        try:
-            return place(choice, order_id=order_id, **wish)
-        except Exception as error:  # noqa: BLE001 - told by whoever gathers the answers
-            return error
 
 
 class ForgingPassenger(Passenger):
@@ -81,8 +81,8 @@ class TwoDevicesPassenger(Passenger):
 
     def place(self, choice: Choice, *, order_id: str = "", **wish) -> Answer:
         wish = {"seat_class": choice.seat_class}
-        other = gevent.spawn(RepeatingPassenger._quietly, super().place, choice, "", wish)
-        own = RepeatingPassenger._quietly(super().place, choice, "", wish)
+        other = gevent.spawn(_quietly, super().place, choice, "", wish)
+        own = _quietly(super().place, choice, "", wish)
         other.join()
         answers = [found for found in (own, other.value) if isinstance(found, Answer)]
         good = [answer for answer in answers if answer.is_good]

@@ -51,7 +51,9 @@ def line_of(stories: list[dict], *, has_room: bool) -> list[tuple[float, float, 
     The line of those who were served: by place number where there is a waiting room (the early
     ones' are drawn), by arrival where there is none.
     """
-    served = [s for s in stories if s["wanted"] == "rush" and s["served_at"] and s["kind"] != "forger"]
+    served = [
+        s for s in stories if s["wanted"] == "rush" and s["served_at"] and s["kind"] != "forger"
+    ]
     if has_room:
         served = [s for s in served if s["number"] is not None]
     key = "number" if has_room else "arrived_at"

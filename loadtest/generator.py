@@ -1,6 +1,6 @@
 """
-One process of the rush: `python -m loadtest.generator <assignment.json>`. Each passenger is a Locust
-user that exists from the arrival to the answer; all share a pool of connections.
+One process of the rush: `python -m loadtest.generator <assignment.json>`. Each passenger is a
+Locust user that exists from the arrival to the answer; all share a pool of connections.
 """
 
 import json
@@ -128,9 +128,7 @@ def main() -> None:
     began = time.process_time()
     generator = Generator(assignment)
     generator.run()
-    generator.record.write(
-        Path(assignment["result"]), cpu_seconds=time.process_time() - began
-    )
+    generator.record.write(Path(assignment["result"]), cpu_seconds=time.process_time() - began)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,21 @@ import time
 import uuid
 
 import gevent
+from locust import task
+from locust.exception import StopUser
+
 from loadtest.asking import Answer, NoAnswerError
 from loadtest.record import BOUGHT, GAVE_UP, NO_ANSWER, REFUSED, SOLD_OUT, WALKED_AWAY
 from loadtest.scenario import Choice
 from loadtest.waiting import Ended, WaitingPassenger
-from locust import task
-from locust.exception import StopUser
 
 GOOD_CARD, DECLINING_CARD = "4000000000000000", "4000000000000002"
 CARDS = (GOOD_CARD, "4000000000000044", "4000000000000051", "4000000000000077")
 CARD_WEIGHTS = (94, 2, 2, 2)
 PAID_WITHIN_SECONDS = 180.0
 TRIES_MAX = 40
+# A declined attempt may still be on its way to be written off when the next one begins.
+RETRIES_WHILE_PAYING = 5
 LOST = frozenset({"seat_taken", "sold_out", "seats_held"})
 
 
@@ -180,8 +183,12 @@ class Passenger(WaitingPassenger):
         raise Ended(REFUSED, f"order {state}")
 
     def _pay_by(self, order: dict, card: str, until: str) -> str:
-        path = f"/api/payment/payments/{uuid.uuid4()}"
-        payment = self.ask("payment", "PUT", path, body={"order_id": order["order_id"]})
+        for _ in range(RETRIES_WHILE_PAYING):
+            path = f"/api/payment/payments/{uuid.uuid4()}"
+            payment = self.ask("payment", "PUT", path, body={"order_id": order["order_id"]})
+            if payment.code != "already_paying":
+                break
+            gevent.sleep(random.uniform(1.0, 3.0))
         if not payment.is_good:
             raise Ended(REFUSED, payment.code)
         page = payment.body["redirect_url"]

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from ci.passenger import Passenger
 from ci.town import Town
+
 from loadtest import counting, edge, watch
 from loadtest.accounts import prepare_accounts
 from loadtest.counting import Sold
 from loadtest.edge import Edge
-from loadtest.faults import Chaos, Slowness
 from loadtest.fairness import Fairness, fairness, line_of
+from loadtest.faults import Chaos, Slowness
 from loadtest.scenario import QUIET_DAYS_AHEAD, Choice, Scenario, close_rooms, prepare
 from loadtest.shapes import Shape
 from loadtest.watch import Sample, Watch
@@ -101,31 +102,39 @@ def rush(town: Town, plan: Plan, folder: Path) -> Outcome:
     scenario = prepare(
         town, lead_seconds=lead_seconds, with_room=plan.with_room, with_day=plan.with_day
     )
+    try:
+        return _rush(town, plan, folder, paths, scenario)
+    finally:
+        close_rooms(town, scenario)
+
+
+def _rush(town: Town, plan: Plan, folder: Path, paths: list[Path], scenario: Scenario) -> Outcome:
     bystanders = _bystanders(town, scenario)
     before, watching, began_at = watch.answered_by_service(town), Watch(town), time.time()
-    blows = _breakers(town, plan, scenario)
+    breakers = _breakers(town, plan, scenario)
     generators = [
         _start_generator(_assignment(town, plan, scenario, folder, paths, n, bystanders), folder, n)
         for n in range(plan.processes)
     ]
     watching.generators = {f"generator {n}": g.process.pid for n, g in enumerate(generators)}
     watching.start()
-    for breaker in blows:
+    for breaker in breakers:
         breaker.start()
-    _follow(generators, scenario, plan)
-    for breaker in blows:
-        breaker.stop()
-    watching.stop()
+    try:
+        _follow(generators, scenario, plan)
+    finally:
+        for breaker in breakers:
+            breaker.stop()
+        watching.stop()
     answered = watch.difference(before, watch.answered_by_service(town))
     ended_at = time.time()
     settle_seconds = counting.await_quiet(town, scenario)
     results = [json.loads(g.result.read_text()) for g in generators]
     outcome = _outcome(town, plan, scenario, results, watching, answered, began_at, ended_at)
     outcome.settle_seconds = settle_seconds
-    outcome.blows = [blow for b in blows if isinstance(b, Chaos) for blow in b.done]
+    outcome.blows = [blow for b in breakers if isinstance(b, Chaos) for blow in b.done]
     if plan.with_room:
         outcome.edge = edge.measure_edge(town, scenario.window_id)
-        close_rooms(town, scenario)
     return outcome
 
 

@@ -39,9 +39,8 @@ def arrivals(shape: Shape, share: float, chance: random.Random) -> list[float]:
     users = math.floor(shape.users * share)
     early = round(users * shape.early)
     moments = [-shape.lead_seconds * chance.random() for _ in range(early)]
-    for _ in range(users - early):
-        moments.append(shape.tail_seconds * _front_loaded(chance.random(), shape.decay))
-    return sorted(moments)
+    late = [_front_loaded(chance.random(), shape.decay) for _ in range(users - early)]
+    return sorted([*moments, *(shape.tail_seconds * part for part in late)])
 
 
 def _front_loaded(uniform: float, decay: float) -> float:

@@ -5,6 +5,7 @@ import time
 from uuid import UUID
 
 import gevent
+
 from loadtest.asking import Asking
 from loadtest.record import GAVE_UP, REFUSED, SOLD_OUT
 from waitingroom.lottery import number_of_early
@@ -14,7 +15,7 @@ POLL_SECONDS_MIN, POLL_SECONDS_MAX = 2.0, 30.0
 HELD_POLL_SECONDS = 20.0
 
 
-class Ended(Exception):  # noqa: N818 - it is an end, not an error
+class Ended(Exception):
     """The passenger's way is over, with the word for it and the reason."""
 
     def __init__(self, end: str, why: str = "") -> None:
@@ -33,7 +34,9 @@ class WaitingPassenger(Asking):
 
     def join(self) -> None:
         path = f"/api/waitingroom/windows/{self.window_id}/places/me"
-        answer = self.ask("join", "PUT", path, body={"place": self.place_token} if self.place_token else {})
+        answer = self.ask(
+            "join", "PUT", path, body={"place": self.place_token} if self.place_token else {}
+        )
         if not answer.is_good:
             raise Ended(SOLD_OUT if answer.code == "window_closed" else REFUSED, answer.code)
         self.place_token = answer.body["place"]
@@ -64,7 +67,9 @@ class WaitingPassenger(Asking):
         return self._admission() or self.wait_for_turn(0.0)
 
     def _admission(self) -> str:
-        answer = self.ask("admission", "PUT", self._path("admission"), body={"place": self.place_token})
+        answer = self.ask(
+            "admission", "PUT", self._path("admission"), body={"place": self.place_token}
+        )
         if answer.is_good:
             self.story.served_at = self.story.served_at or time.time()
             return answer.body["admission_pass"]

@@ -16,7 +16,7 @@ from ci.town import Town
 
 PAUSE_SECONDS = 2.0
 MEASURED = ("registration", "ticket", "order", "payment", "waitingroom")
-COUNT_LINE = re.compile(r'flask_http_request_duration_seconds_count\{(.*)\} (\S+)')
+COUNT_LINE = re.compile(r"flask_http_request_duration_seconds_count\{(.*)\} (\S+)")
 LABEL = re.compile(r'(method|status|url_rule)="([^"]*)"')
 
 

@@ -94,10 +94,10 @@ def _text(found: Found, trains: int, seeds: int) -> str:
             "",
             (
                 f"Every train of the shipped timetable on which eight or more legs are on sale "
-                f"({trains} of them), filled with the same people in the same order by each strategy; "
+                f"({trains} of them), filled with the same people in the same order by each one; "
                 f"{seeds} fixed seeds; {len(found)} pairs. `make simulate` repeats it. Best fit is "
-                "`order.seats.choose_seats` itself, neighbours first; first fit takes the lowest free "
-                "numbers; random takes any. Who finds no seats for the whole group goes away. The "
+                "`order.seats.choose_seats` itself, neighbours first; first fit takes the lowest "
+                "free numbers; random takes any. Who finds no seats for the group goes away. The "
                 "ceiling accepts by free places on each segment and numbers the seats at the end, "
                 "which no shop can do that tells passengers their seats."
             ),
@@ -164,17 +164,17 @@ def _reading(found: Found) -> list[str]:
         "## What it says",
         "",
         (
-            f"* At a demand of 0.8 a strategy loses against the ceiling: best fit {lost[BEST]:.2f} %, "
+            f"* At a demand of 0.8 the ceiling is missed by: best fit {lost[BEST]:.2f} %, "
             f"first fit {lost[FIRST]:.2f} %, random {lost[RANDOM]:.2f} % of the seat-minutes."
         ),
         (
-            f"* Groups sit together at that demand in {_together_percent(found, BEST, stage):.1f} %, "
+            f"* Groups then sit together in {_together_percent(found, BEST, stage):.1f} %, "
             f"{_together_percent(found, FIRST, stage):.1f} % and "
             f"{_together_percent(found, RANDOM, stage):.1f} % of the cases."
         ),
         (
-            f"* Far beyond capacity, counting heads misleads: at {DEMANDS[last]:.1f} best fit seats "
-            f"{crowd:+.1f} % passengers against random, because scattered seats refuse those who ride "
+            f"* Far beyond capacity counting heads misleads: at {DEMANDS[last]:.1f} best fit seats "
+            f"{crowd:+.1f} % passengers against random: scattered seats refuse those who ride "
             "far and are left to those who ride a stop; the seat-minutes and the revenue tell."
         ),
     ]
