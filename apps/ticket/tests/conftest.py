@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from chassis.application import utc_now
 from chassis.settings import Secret
@@ -136,6 +138,27 @@ def client(loaded: Flask) -> FlaskClient:
 @pytest.fixture
 def staff() -> dict[str, str]:
     return signed_in(roles=("staff",), email="staff@railgate.example")
+
+
+@pytest.fixture
+def put(client: FlaskClient, staff: dict[str, str]) -> Callable[..., TestResponse]:
+    """Send what staff write, and see that the answer has the status that is expected."""
+
+    def send(
+        path: str, body: Any, expected: int | None = None, headers: dict[str, str] | None = None
+    ) -> TestResponse:
+        answer = client.put(f"/api/ticket/staff/{path}", json=body, headers=headers or staff)
+        assert expected is None or answer.status_code == expected, answer.json
+        return answer
+
+    return send
+
+
+@pytest.fixture
+def changes(client: FlaskClient, staff: dict[str, str]) -> Callable[..., list[dict[str, Any]]]:
+    """Read what is kept of what staff changed."""
+    url = "/api/ticket/staff/changes"
+    return lambda query="": client.get(url + query, headers=staff).json["changes"]
 
 
 @pytest.fixture
