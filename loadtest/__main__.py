@@ -51,6 +51,7 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
         chaos=options.chaos,
         slow=options.slow,
         seed=options.seed,
+        note=options.note,
     )
     few = replace(shape, users=max(300, round(shape.users * WITHOUT_ROOM_SHARE)))
     bare = replace(plan, name="without a waiting room", shape=few, with_room=False)
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=2, help="generators")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="of the running Railgate")
+    parser.add_argument("--note", default="", help="what the report shall say of the machine")
     parser.add_argument("--publish", metavar="NAME", help="keep the report in loadtest/results")
     return parser
 

@@ -78,6 +78,7 @@ class Asking(FastHttpUser):
     abstract = True
     record: Record
     token: str = ""
+    first_look_seconds = 3.0
     story: Story | None = None
 
     def ask(

@@ -36,6 +36,8 @@ STAYING_SHARE = 0.04
 PATIENCE_SECONDS = (120.0, 420.0)
 STAYING_SECONDS = (500.0, 700.0)
 TRAINS_THAT_DO = 2
+# Pages spread their first look at the opening, so that all of them together ask so often.
+FIRST_LOOKS_PER_SECOND = 2_500
 
 
 class Generator:
@@ -53,14 +55,16 @@ class Generator:
         asking.Asking.record = self.record
         asking.Asking.client_pool = asking.shared_connections()
         asking.Asking.host = assignment["base_url"]
+        self.shape = shapes.Shape(**assignment["shape"])
+        early = self.shape.users * self.shape.early
+        asking.Asking.first_look_seconds = max(3.0, early / FIRST_LOOKS_PER_SECOND)
         self.people, self.onlookers = Group(), Group()
 
     def run(self) -> None:
         with Path(self.assignment["accounts"]).open() as accounts:
             self._start_bystanders()
             gevent.spawn(self._tell)
-            shape = shapes.Shape(**self.assignment["shape"])
-            moments = shapes.arrivals(shape, self.assignment["share"], self.chance)
+            moments = shapes.arrivals(self.shape, self.assignment["share"], self.chance)
             for n, moment in enumerate(moments):
                 due_at = self.opens_at + moment
                 gevent.sleep(max(0.0, due_at - time.time()))

@@ -59,7 +59,7 @@ class Passenger(WaitingPassenger):
             self.join()
             self.pass_ = self.wait_for_turn(self.opens_at)
         else:
-            self._sleep_until(self.opens_at + random.uniform(0.0, 3.0))
+            self._sleep_until(self.opens_at + random.uniform(0.0, self.first_look_seconds))
         order = self.fight()
         if self.kind == "changer":
             order = self.change_mind(order)

@@ -64,6 +64,7 @@ def circumstances(outcome: Outcome) -> list[str]:
             f"People came for {shape.lead_seconds:.0f} s before the opening ({shape.early:.0%}) "
             f"and {shape.tail_seconds:.0f} s after it, {shape.users_per_second:.0f} a second."
         ),
+        *([outcome.plan.note] if outcome.plan.note else []),
         *([f"Broken on purpose: {broken}."] if broken else []),
         *[f"{at - outcome.opens_at:+.0f} s: {said}." for at, said in outcome.blows],
     ]

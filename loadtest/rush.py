@@ -41,6 +41,7 @@ class Plan:
     with_day: bool
     chaos: bool = False
     slow: bool = False
+    note: str = ""
     seed: int = 1
 
 

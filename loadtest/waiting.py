@@ -43,10 +43,12 @@ class WaitingPassenger(Asking):
         self.story.number = answer.body["number"]
         self.story.is_early = answer.body["arrival"] == "early"
         self.story.joined_at = time.time()
+        if answer.body["state"] in {"sold_out", "closed"}:
+            raise Ended(SOLD_OUT, "told on arrival")
 
     def wait_for_turn(self, opens_at: float) -> str:
         """Poll until served; give the admission pass."""
-        self._sleep_until(opens_at + random.uniform(0.0, 3.0))
+        self._sleep_until(opens_at + random.uniform(0.0, self.first_look_seconds))
         while True:
             told = self.ask("now serving", "GET", self._path("now-serving")).body
             number = self._number(told)
