@@ -4,6 +4,7 @@ and is delivered at least once; whoever receives it tells repetitions by the mes
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,26 +87,41 @@ def deliver_due(
     *,
     now: datetime,
     limit: int = 20,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> int:
     """
     Hand the due messages of a topic to `handler`, one after the other, and return how many
     arrived. A message is leased first, in a transaction of its own, so no network call happens
     inside one and a worker that dies only delays it by the lease.
+
+    After half of the lease no message is begun; what is left goes back at once, so that a slow
+    receiver is not told the same by two workers. One call of `handler` has the other half.
     """
-    delivered = 0
-    for message in _lease(db, outbox, topic, now=now, limit=limit):
+    leased_until = now + timedelta(seconds=lease_seconds)
+    messages = _lease(db, outbox, topic, now=now, until=leased_until, limit=limit)
+    began, delivered = time.monotonic(), 0
+    for place, message in enumerate(messages):
+        if time.monotonic() - began > lease_seconds / 2:
+            _hand_back(db, outbox, messages[place:], leased_until=leased_until, now=now)
+            break
         try:
             handler(message)
         except Exception as error:  # noqa: BLE001 - any failure means "later again", never "lost"
             _log.warning("outbox %s %s: %s", topic, message.message_id, error)
-            _put_back(db, outbox, message, error, now=now)
+            _put_back(db, outbox, message, error, now=_after(now, began))
         else:
-            _mark_delivered(db, outbox, message, now=now)
+            _mark_delivered(db, outbox, message, now=_after(now, began))
             delivered += 1
     return delivered
 
 
-def _lease(db: SQLAlchemy, outbox: Any, topic: str, *, now: datetime, limit: int) -> list[Message]:
+def _after(now: datetime, began: float) -> datetime:
+    return now + timedelta(seconds=time.monotonic() - began)
+
+
+def _lease(
+    db: SQLAlchemy, outbox: Any, topic: str, *, now: datetime, until: datetime, limit: int
+) -> list[Message]:
     due = (
         select(outbox.message_id)
         .where(outbox.topic == topic, outbox.delivered_at.is_(None), outbox.due_at <= now)
@@ -116,12 +132,28 @@ def _lease(db: SQLAlchemy, outbox: Any, topic: str, *, now: datetime, limit: int
     lease = (
         update(outbox)
         .where(outbox.message_id.in_(due.scalar_subquery()))
-        .values(due_at=now + timedelta(seconds=LEASE_SECONDS), attempts=outbox.attempts + 1)
+        .values(due_at=until, attempts=outbox.attempts + 1)
         .returning(outbox.message_id, outbox.topic, outbox.payload, outbox.attempts)
         .execution_options(synchronize_session=False)
     )
     with transaction(db) as session:
         return [Message(*row) for row in session.execute(lease)]
+
+
+def _hand_back(
+    db: SQLAlchemy, outbox: Any, messages: list[Message], *, leased_until: datetime, now: datetime
+) -> None:
+    """As if they had never been leased; what another worker has leased since stays his."""
+    with transaction(db) as session:
+        session.execute(
+            update(outbox)
+            .where(
+                outbox.message_id.in_([message.message_id for message in messages]),
+                outbox.due_at == leased_until,
+            )
+            .values(due_at=now, attempts=outbox.attempts - 1)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _put_back(
