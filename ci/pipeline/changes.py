@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMPORTED = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)
 
 IN_EVERY_IMAGE = re.compile(
-    r"^(apps/requirements\.(in|txt)|[^/]*(Docker|Container)file.*|\.dockerignore)$"
+    r"^(apps/)?(requirements\.(in|txt)|[^/]*(Docker|Container)file.*|\.dockerignore)$"
 )
 IN_EVERY_TEST = re.compile(r"^(pyproject\.toml|conftest\.py|Makefile|ci/requirements\.(in|txt))$")
 IN_JOURNEYS = re.compile(r"^ci/(journeys/.*|\w+\.py)$")

@@ -31,7 +31,7 @@ TREE = Tree(
         ("apps/chassis/src/chassis/outbox.py", NAMES, {"order", "payment"}),
         ("apps/railgate/src/railgate/servers.py", NAMES, set()),
         ("apps/requirements.txt", NAMES, {"order", "payment", "sandbox"}),
-        ("Dockerfile", NAMES, {"order", "payment", "sandbox"}),
+        ("apps/Dockerfile", NAMES, {"order", "payment", "sandbox"}),
         ("pyproject.toml", NAMES, set()),
         ("ci/requirements.txt", NAMES, set()),
         ("gitops/envs/dev/order/release/kustomization.yaml", set(), set()),

@@ -1,7 +1,9 @@
 """Faults planted in a workflow are found, and the real workflows have none."""
 
+import shutil
+
 import pytest
-from ci.pipeline import workflows
+from ci.pipeline import tools, workflows
 from ci.pipeline.changes import ROOT
 from ci.pipeline.gates import State
 
@@ -75,6 +77,21 @@ def test_zizmor_finds_credentials_left_behind(check):
 def test_without_zizmor_the_gate_says_that_it_did_not_run(check, monkeypatch):
     monkeypatch.setattr(workflows, "tool", lambda name: None)
     assert check(SOUND).state == State.NOT_RUN
+
+
+def test_actionlint_finds_a_step_that_does_not_exist(repository):
+    if shutil.which("actionlint") is None and not (tools.FOLDER / "actionlint").exists():
+        pytest.skip("actionlint is not here yet; `make pipeline GATES=actionlint` builds it")
+    broken = SOUND.replace("make lint", "make lint SEED='${{ steps.nope.outputs.seed }}'")
+    repository.write(".github/workflows/planted.yml", broken)
+    result = workflows.actionlint_gate(repository.space())
+    assert result.state == State.FAILED
+    assert "nope" in result.faults[0]
+
+
+def test_without_actionlint_the_gate_says_that_it_did_not_run(repository, monkeypatch):
+    monkeypatch.setattr(workflows, "go_tool", lambda name: None)
+    assert workflows.actionlint_gate(repository.space()).state == State.NOT_RUN
 
 
 def test_a_step_of_several_lines_is_read_line_by_line():
