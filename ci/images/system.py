@@ -1,0 +1,167 @@
+"""
+The whole Railgate with every service in its container, on this machine's loopback: PostgreSQL,
+Valkey, the mail catcher and the gateway beside them as in `make run`.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ci.images.building import image_of
+from ci.images.engine import Container, Engine, EngineFailed
+from ci.town import Town
+
+from railgate import town as table
+from railgate.servers import PostgresServer, ValkeyServer
+from railgate.supervisor import Supervisor
+
+HEALTHY_SECONDS = 120.0
+ENTRY = ("python", "/srv/entry.py")
+USER = 10001
+
+
+@dataclass
+class System:
+    """What runs, by name, and how to move a service to another container of it."""
+
+    engine: Engine
+    place: table.Town
+    town: Town
+    moves: Path
+    containers: dict[str, Container] = field(default_factory=dict)
+    healthy_after: dict[str, float] = field(default_factory=dict)
+
+    def container(
+        self, name: str, service: str, words: tuple[str, ...], environment: dict[str, str]
+    ) -> Container:
+        mounts = []
+        if service == "waitingroom":
+            folder = table.now_serving_folder(self.place)
+            mounts.append(f"--volume={folder}:{folder}")
+        if service == "sandbox":
+            mounts.append("--tmpfs=/book:rw,mode=1777,size=64m")
+        made = Container(
+            self.engine,
+            image_of(service),
+            (*ENTRY, *words),
+            name=f"railgate-{os.getpid()}-{name}",
+            environment=inside(environment),
+            mounts=mounts,
+        )
+        self.containers[name] = made
+        return made
+
+    def web(self, service: table.Service, *, name: str = "", port: int = 0) -> Container:
+        environment = dict(table.service_program(self.place, service).environment)
+        environment["WEB_BIND"] = f"127.0.0.1:{port or self.place.port(service.name)}"
+        return self.container(name or service.name, service.name, ("web",), environment)
+
+    def run_command(self, service: table.Service, program: table.Program, number: int) -> None:
+        """One-shot, as the cluster's migration."""
+        words = program.command[3:]
+        name = f"{service.name}-command-{number}"
+        once = self.container(name, service.name, words, dict(program.environment))
+        once.start()
+        if once.wait():
+            raise EngineFailed(f"{service.name} {' '.join(words)}:\n{once.log()}")
+        once.remove()
+        del self.containers[name]
+
+
+def inside(environment: dict[str, str]) -> dict[str, str]:
+    """What of the environment holds in a container: this machine's paths do not."""
+    kept = {k: v for k, v in environment.items() if k not in table.PASSED_ON}
+    return kept | {"PROMETHEUS_MULTIPROC_DIR": "/metrics"}
+
+
+@contextlib.contextmanager
+def containerised(engine: Engine, folder: Path, base_port: int) -> Iterator[System]:
+    """Start everything, and take everything down at the end, whatever happened."""
+    with contextlib.ExitStack() as stack:
+        system = _servers(engine, folder, base_port, stack)
+        stack.callback(lambda: [c.remove() for c in list(system.containers.values())])
+        supervisor = Supervisor(folder / "logs", print)
+        stack.callback(supervisor.stop)
+        _prepare(system)
+        supervisor.start([table.mail_program(system.place)])
+        _start_containers(system)
+        supervisor.start([table.gateway_program(system.place)])
+        state = json.loads((folder / "state.json").read_text())
+        state["pids"] = supervisor.pids
+        (folder / "state.json").write_text(json.dumps(state))
+        yield system
+
+
+def _servers(engine: Engine, folder: Path, base_port: int, stack: contextlib.ExitStack) -> System:
+    for name in ("logs", "mail", "metrics", "gateway", "now-serving"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    os.chown(folder / "now-serving", USER, USER)
+    ports = table.town_ports(base_port, table.SERVICES)
+    postgres = stack.enter_context(
+        PostgresServer(folder / "postgres", ports["postgres"], for_tests=True)
+    )
+    valkey = stack.enter_context(ValkeyServer(folder / "valkey", ports["valkey"]))
+    keys = table.town_keys(folder, table.SERVICES)
+    databases = {
+        s.name: postgres.create_database(
+            s.name, owner=s.name, password=keys[f"{s.name}_database_password"]
+        )
+        for s in table.SERVICES
+        if s.has_database
+    }
+    redis = valkey.url.rpartition("/")[0]
+    place = table.Town(
+        folder=folder,
+        base_port=base_port,
+        services=table.SERVICES,
+        keys=keys,
+        database_urls=databases,
+        redis_urls={s.name: f"{redis}/{n}" for n, s in enumerate(table.SERVICES)},
+    )
+    return System(engine, place, _town(place), Path(os.environ["GATEWAY__UPSTREAMS_FILE"]))
+
+
+def _town(place: table.Town) -> Town:
+    """The same state that `railgate run` writes, so that the same buyers can buy."""
+    state = {
+        "base_url": place.public_url,
+        "urls": {name: place.address(name) for name in place.ports},
+        "ports": place.ports,
+        "pids": {},
+        "databases": dict(place.database_urls),
+        "redis_urls": dict(place.redis_urls),
+        "accounts": table.accounts(place),
+    }
+    (place.folder / "state.json").write_text(json.dumps(state))
+    os.environ["ORDER_DATABASE_URL"] = place.database_urls["order"]
+    os.environ["PAYMENT_DATABASE_URL"] = place.database_urls["payment"]
+    return Town(place.folder, None)
+
+
+def _prepare(system: System) -> None:
+    for service in system.place.services:
+        programs = table.preparation_programs(system.place, service)
+        for number, program in enumerate(programs):
+            system.run_command(service, program, number)
+
+
+def _start_containers(system: System) -> None:
+    sandbox = dict(table.sandbox_program(system.place).environment) | {"SANDBOX_FOLDER": "/book"}
+    started = [system.container("sandbox", "sandbox", ("web",), sandbox)]
+    started += [system.web(service) for service in system.place.services]
+    for container in started:
+        container.start()
+    for service in system.place.services:
+        if service.has_worker:
+            environment = table.service_environment(system.place, service)
+            environment["WORKER_HEARTBEAT"] = "/tmp/heartbeat"
+            name = f"{service.name}-worker"
+            worker = system.container(name, service.name, ("worker",), environment)
+            worker.start()
+    for name, container in list(system.containers.items()):
+        if not name.endswith("-worker"):
+            system.healthy_after[name] = container.await_healthy(HEALTHY_SECONDS)
