@@ -16,7 +16,7 @@ T ?=
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=python3.12 chooses the Python, RAILGATE_PORT=9080 the first port of make run."
 
@@ -99,6 +99,21 @@ sonar: $(STAMPS)/checks ## Send the analysis to SonarQube and wait for its gate
 
 sonar-gate: $(STAMPS)/checks ## Write the bars of the gate into SonarQube
 	@$(BIN)/python -m ci.pipeline.sonar
+
+##@ Images and rehearsals
+.PHONY: image images rehearse e2e-cluster
+ENGINE ?= podman
+image: $(STAMPS)/checks ## Build one image as railgate/order:local: SERVICE=order
+	@$(BIN)/python -m ci.images build --engine "$(ENGINE)" $(SERVICE)
+
+images: $(STAMPS)/checks ## Build the images of all services and try them for real
+	@$(BIN)/python -m ci.images check --engine "$(ENGINE)"
+
+rehearse: $(STAMPS)/checks ## Switch two versions back and forth under purchases: SERVICE=order
+	@$(BIN)/python -m ci.rehearsal --service "$(or $(SERVICE),order)" $(OPTIONS)
+
+e2e-cluster: $(STAMPS)/checks ## Release for real in the cluster of KUBECONFIG
+	@$(BIN)/python -m ci.rehearsal.cluster $(OPTIONS)
 
 ##@ Set-up
 .PHONY: install lock clean
