@@ -9,7 +9,7 @@ import random
 import time
 
 import gevent
-import gevent.lock
+import gevent.queue
 from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser
@@ -66,10 +66,17 @@ def connect_from_many_addresses() -> None:
     ConnectionPool._connect_socket = connect  # noqa: SLF001 - there is no other way in
 
 
-def shared_connections() -> HTTPClientPool:
-    return HTTPClientPool(
+def share_connections() -> None:
+    """
+    One pool for all. The turns before it are a queue, because the pool's own semaphore looks at
+    everybody who waits each time that a connection is given back.
+    """
+    Asking.client_pool = HTTPClientPool(
         concurrency=CONNECTIONS, network_timeout=TIMEOUT_SECONDS, connection_timeout=5.0
     )
+    Asking.turns = gevent.queue.Queue()
+    for turn in range(CONNECTIONS):
+        Asking.turns.put(turn)
 
 
 class Asking(FastHttpUser):
@@ -77,6 +84,7 @@ class Asking(FastHttpUser):
 
     abstract = True
     record: Record
+    turns: gevent.queue.Queue
     token: str = ""
     first_look_seconds = 3.0
     story: Story | None = None
@@ -114,9 +122,14 @@ class Asking(FastHttpUser):
         if admission:
             headers["Admission-Pass"] = admission
         began = time.perf_counter()
-        response = self.client.request(
-            method, path, name=step, json=body, data=form, headers=headers, allow_redirects=False
-        )
+        turn = self.turns.get()
+        try:
+            response = self.client.request(
+                method, path, name=step, json=body, data=form, headers=headers,
+                allow_redirects=False,
+            )  # fmt: skip
+        finally:
+            self.turns.put(turn)
         answer = Answer(response)
         outcome = "ok" if answer.is_good or answer.status in {302, 303} else answer.code
         self.record.answered(step, outcome, time.perf_counter() - began)

@@ -64,6 +64,11 @@ class Sold:
     payments_captured: int = 0
     refunded_minor: int = 0
 
+    def since(self, before: "Sold") -> "Sold":
+        """What came in addition: the day's real trains were on sale before the rush."""
+        earlier = vars(before)
+        return Sold(**{name: value - earlier[name] for name, value in vars(self).items()})
+
     @property
     def faults(self) -> list[str]:
         """What must not be, in words; empty when all is well."""

@@ -53,7 +53,7 @@ class Generator:
         self.environment = Environment(host=assignment["base_url"])
         asking.connect_from_many_addresses()
         asking.Asking.record = self.record
-        asking.Asking.client_pool = asking.shared_connections()
+        asking.share_connections()
         asking.Asking.host = assignment["base_url"]
         self.shape = shapes.Shape(**assignment["shape"])
         early = self.shape.users * self.shape.early

@@ -111,6 +111,7 @@ def rush(town: Town, plan: Plan, folder: Path) -> Outcome:
 
 def _rush(town: Town, plan: Plan, folder: Path, paths: list[Path], scenario: Scenario) -> Outcome:
     bystanders = _bystanders(town, scenario)
+    day_before = counting.count(town, scenario.day_run_ids)
     before, watching, began_at = watch.answered_by_service(town), Watch(town), time.time()
     breakers = _breakers(town, plan, scenario)
     generators = [
@@ -132,6 +133,8 @@ def _rush(town: Town, plan: Plan, folder: Path, paths: list[Path], scenario: Sce
     settle_seconds = counting.await_quiet(town, scenario)
     results = [json.loads(g.result.read_text()) for g in generators]
     outcome = _outcome(town, plan, scenario, results, watching, answered, began_at, ended_at)
+    if outcome.day:
+        outcome.day = outcome.day.since(day_before)
     outcome.settle_seconds = settle_seconds
     outcome.blows = [blow for b in breakers if isinstance(b, Chaos) for blow in b.done]
     if plan.with_room:
