@@ -47,6 +47,20 @@ def test_the_same_event_twice_is_kept_once_and_answered_the_same(desk):
 
 
 @pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("2026-11-25T08:00:00+23:59", "2026-11-24T08:01:00+00:00"),
+        ("2026-11-25T08:00:00-23:59", "2026-11-26T07:59:00+00:00"),
+    ],
+)
+def test_an_event_from_any_zone_is_kept_in_utc(desk, said, kept):
+    """PostgreSQL takes no offset beyond 16 hours."""
+    event = {**desk.event(uuid4()), "occurred_at": said}
+    assert desk.notify(event).status_code == 200
+    assert [row.occurred_at.isoformat() for row in desk.events()] == [kept]
+
+
+@pytest.mark.parametrize(
     "order_of_types",
     [
         ["payment.captured", "payment.authorised"],
@@ -136,7 +150,8 @@ def test_a_body_changed_on_the_way_is_refused(desk):
         (b"{}", 422),
         (b'{"event_id": 1, "type": [], "session_id": {}, "occurred_at": 5}', 422),
         (event_body("a\\u0000b", "2026-01-01T00:00:00Z"), 422),
-        (event_body("a", "0001-01-01T00:00:00+14:00"), 200),
+        (event_body("a", "0001-01-01T00:00:00+14:00"), 422),
+        (event_body("a", "9999-12-31T23:59:59-14:00"), 422),
     ],
 )
 def test_a_signed_body_of_another_form_is_refused_without_a_500(desk, body, status):
