@@ -1,6 +1,7 @@
 """The published API: who may call what, what is documented, and that nothing ends in a 500."""
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -22,7 +23,7 @@ def test_the_routes_have_the_guards_of_the_design(app):
         (rule.rule, method): app.view_functions[rule.endpoint].identity_rule
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if "/payments" in rule.rule or "/refunds" in rule.rule or "/provider" in rule.rule
+        if re.search("/(payments|refunds|provider|staff)", rule.rule)
     }
     assert rules == {
         ("/api/payment/payments/<uuid:payment_id>", "PUT"): "account",
@@ -31,6 +32,7 @@ def test_the_routes_have_the_guards_of_the_design(app):
         ("/api/payment/provider-events", "POST"): "public",
         ("/api/payment/refunds/<uuid:refund_id>", "PUT"): "service",
         ("/api/payment/refunds/<uuid:refund_id>", "GET"): "service",
+        ("/api/payment/staff/irregularities", "GET"): "staff",
     }
 
 
@@ -53,8 +55,9 @@ def test_the_description_has_every_path_with_examples(app):
         "/api/payment/payments",
         "/api/payment/provider-events",
         "/api/payment/refunds/{refund_id}",
+        "/api/payment/staff/irregularities",
     }
-    for name in ("Payment", "PaymentWish", "Refund", "RefundWish", "ProviderEvent"):
+    for name in ("Payment", "PaymentWish", "Refund", "RefundWish", "ProviderEvent", "Irregularity"):
         properties = description["components"]["schemas"][name]["properties"]
         assert any("example" in one for one in properties.values()), name
     post = description["paths"]["/api/payment/provider-events"]["post"]

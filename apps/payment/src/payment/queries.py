@@ -6,9 +6,9 @@ connection is held while a neighbour is asked.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, select, tuple_
 
-from payment.models import Payment, Refund, db
+from payment.models import Irregularity, Payment, Refund, db
 from payment.payment_life import REQUESTED
 
 Record = Row[Any]
@@ -53,6 +53,16 @@ def is_refund_asked(payment_id: UUID) -> bool:
         Refund.payment_id == payment_id, Refund.state == REQUESTED
     )
     return bool(_rows(asked.limit(1)))
+
+
+def irregularities(*, before: UUID | None, limit: int) -> list[Record]:
+    """The newest first; after an unknown `before` there is nothing."""
+    place = (Irregularity.noted_at, Irregularity.irregularity_id)
+    wanted = select(Irregularity.__table__)
+    if before is not None:
+        reached = select(*place).where(Irregularity.irregularity_id == before)
+        wanted = wanted.where(tuple_(*place) < reached.scalar_subquery())
+    return _rows(wanted.order_by(*(column.desc() for column in place)).limit(limit))
 
 
 def _rows(wanted: Select[Any]) -> list[Record]:

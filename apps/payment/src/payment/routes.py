@@ -1,4 +1,4 @@
-"""Payment for passengers, for order, and for the provider's webhooks."""
+"""Payment for passengers, for order, for staff, and for the provider's webhooks."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from flask import g, request
 from flask_smorest import Blueprint
 
 from chassis.application import utc_now
-from chassis.identity import account_required, public, service_required
+from chassis.identity import account_required, public, service_required, staff_required
 from chassis.problems import ProblemSchema
 from payment import operations, queries, schemas
 from payment.incoming import read_event
@@ -114,3 +114,13 @@ def get_refund(refund_id: UUID) -> Record:
     if refund is None:
         raise RefundNotFound
     return refund
+
+
+@blueprint.route("/staff/irregularities")
+@staff_required
+@blueprint.arguments(schemas.IrregularitiesQuery, location="query")
+@blueprint.response(200, schemas.Irregularities)
+@blueprint.alt_response(403, **CONFLICT, description="This is for staff.")
+def list_irregularities(query: dict[str, Any]) -> dict[str, Any]:
+    """What a person should look at, the newest first; the money is already safe."""
+    return {"irregularities": queries.irregularities(**query)}

@@ -7,6 +7,8 @@ from chassis.fields import Instant, Text
 ORDER_ID = "0f8c4c1e-51d5-4a6f-9d0e-6a0f6d3b8f10"
 PAYMENT_ID = "9f0f5a52-8d5e-4f6b-9b57-0c5a3c7b2e11"
 REFUND_ID = "3c1f7a68-2b0f-4c3c-8a7e-5d4f6b2a9c12"
+IRREGULARITY_ID = "5b2e9c04-7d1a-4f7e-8c3b-1a9d6e4f0c13"
+IRREGULARITIES_MAX = 200
 AMOUNT_MINOR_MAX = 10**12
 EXAMPLE_TIME = "2026-11-25T08:05:00Z"
 
@@ -105,9 +107,34 @@ class ProviderEvent(Schema):
         metadata={"example": "payment.authorised"},
     )
     session_id = Text(required=True, length_max=100, metadata={"example": PAYMENT_ID})
-    occurred_at = fields.AwareDateTime(
-        required=True, format="iso", metadata={"example": EXAMPLE_TIME}
+    occurred_at = Instant(required=True, format="iso", metadata={"example": EXAMPLE_TIME})
+
+
+class IrregularitiesQuery(Schema):
+    before = fields.UUID(
+        load_default=None,
+        metadata={
+            "description": "Only what was noted before this irregularity.",
+            "example": IRREGULARITY_ID,
+        },
     )
+    limit = fields.Integer(
+        load_default=50, validate=validate.Range(1, IRREGULARITIES_MAX), metadata={"example": 50}
+    )
+
+
+class Irregularity(Schema):
+    irregularity_id = fields.UUID(metadata={"example": IRREGULARITY_ID})
+    payment_id = fields.UUID(metadata={"example": PAYMENT_ID})
+    kind = fields.String(
+        metadata={"description": "What it is, in one stable word.", "example": "refund_refused"}
+    )
+    detail = fields.String(metadata={"example": "Asked for 71000 BDT, given 7100 BDT."})
+    noted_at = Instant(metadata={"example": EXAMPLE_TIME})
+
+
+class Irregularities(Schema):
+    irregularities = fields.List(fields.Nested(Irregularity))
 
 
 class EventReceipt(Schema):
