@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -15,6 +15,7 @@ from jwt.algorithms import OKPAlgorithm
 from chassis import testing
 from chassis.application import utc_now
 from chassis.peers import Peer
+from order import queries
 from order.admission import Admission, NotAdmitted
 
 WINDOW = uuid4()
@@ -90,12 +91,13 @@ def place(app, client, parts, people, run_id, admission, monkeypatch):
         app.extensions, "parts", type(parts)(**{**vars(parts), "admission": admission})
     )
 
-    def ask(pass_="", *, account_id=None, body=None, **about):
+    def ask(pass_="", *, account_id=None, body=None, order_id=None, **about):
         headers = testing.signed_in(account_id=account_id or uuid4())
         if pass_:
             headers["Admission-Pass"] = pass_
         wish = body or people.body(people.wish(run_id, seat_class="S", count=1))
-        return client.put(f"/api/order/orders/{uuid4()}", json={**wish, **about}, headers=headers)
+        order_id = order_id or uuid4()
+        return client.put(f"/api/order/orders/{order_id}", json={**wish, **about}, headers=headers)
 
     return ask
 
@@ -109,6 +111,76 @@ def test_a_hot_run_needs_a_pass_and_says_where_to_wait(place, waitingroom, admis
     assert str(WINDOW) in answer.json["wait_at"]
     account_id = uuid4()
     assert place(waitingroom.pass_for(account_id), account_id=account_id).status_code == 201
+
+
+@pytest.fixture
+def placed(place, waitingroom, admission, run_id, people):
+    """An order placed with a pass, and how its request is sent again with another or none."""
+    waitingroom.heat(run_id)
+    admission.refresh()
+    about = {
+        "account_id": uuid4(),
+        "order_id": uuid4(),
+        "body": people.body(people.wish(run_id, seat_class="S", count=1)),
+    }
+    assert place(waitingroom.pass_for(about["account_id"]), **about).status_code == 201
+    return about
+
+
+def test_an_order_may_be_asked_for_again_when_its_pass_has_ended(place, placed, waitingroom):
+    ended = waitingroom.pass_for(placed["account_id"], lifetime_seconds=-1)
+    for pass_ in (ended, ""):
+        again = place(pass_, **placed)
+        assert (again.status_code, again.json["order_id"]) == (200, str(placed["order_id"]))
+
+
+def test_an_order_whose_seats_went_back_is_shown_again_to_who_was_admitted(
+    place, placed, client, waitingroom
+):
+    released = client.put(
+        f"/api/order/orders/{placed['order_id']}/release",
+        headers=testing.signed_in(account_id=placed["account_id"]),
+    )
+    assert released.json["state"] == "released"
+    ended = waitingroom.pass_for(placed["account_id"], lifetime_seconds=-1)
+    again = place(ended, **placed)
+    assert (again.status_code, again.json["state"]) == (200, "released")
+
+
+def test_an_ended_pass_buys_nothing_new(place, placed, waitingroom):
+    ended = waitingroom.pass_for(placed["account_id"], lifetime_seconds=-1)
+    refused = place(ended, **{**placed, "order_id": uuid4()})
+    assert (refused.status_code, refused.json["code"]) == (403, "not_admitted")
+    assert refused.json["pass_expired"] is True
+
+
+def test_somebody_elses_order_is_no_way_in(place, placed, waitingroom):
+    thief = uuid4()
+    for pass_ in ("", waitingroom.pass_for(thief, lifetime_seconds=-1)):
+        refused = place(pass_, **{**placed, "account_id": thief})
+        assert (refused.status_code, refused.json["code"]) == (403, "not_admitted")
+
+
+def test_an_own_order_on_another_run_is_no_way_in(
+    place, placed, waitingroom, admission, catalogue, people
+):
+    other = catalogue.add_run()
+    waitingroom.heat(other)
+    admission.refresh()
+    body = people.body(people.wish(other, seat_class="S", count=1))
+    ended = waitingroom.pass_for(placed["account_id"], lifetime_seconds=-1)
+    for pass_ in ("", ended):
+        assert place(pass_, **{**placed, "body": body}).json["code"] == "not_admitted"
+
+
+def test_who_never_waited_is_refused_without_the_database(
+    place, placed, parts, waitingroom, monkeypatch
+):
+    parts.snapshots.get(UUID(placed["body"]["run_id"]))
+    asked = []
+    monkeypatch.setattr(queries, "order_by_id", asked.append)
+    assert place(**{**placed, "order_id": uuid4()}).json["code"] == "not_admitted"
+    assert asked == []
 
 
 @pytest.mark.parametrize("is_hot", [True, False])

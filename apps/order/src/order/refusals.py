@@ -3,22 +3,19 @@ Saying no cheaply. In the rush nearly every answer is a refusal, so what a snaps
 refused before the body is validated in full and before the database hears of it.
 """
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn
 from uuid import UUID
 
 from flask import g, request
 
-from chassis.application import utc_now
 from chassis.problems import Problem
-from order.admission import HEADER
-from order.parts import Parts, current_parts
+from order import queries
+from order.admission import HEADER, NotAdmitted
+from order.parts import Parts
 from order.run import Leg, Run
 from order.snapshot import Counts, Snapshot, order_mark
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 class SeatTaken(Problem):
@@ -39,21 +36,9 @@ class SeatsHeld(Problem):
     )
 
 
-def refuse_early(view: View) -> View:
-    """Put the cheap refusal in front of a view that places an order."""
-
-    @functools.wraps(view)
-    def guarded(*args: Any, order_id: UUID, **kwargs: Any) -> Any:
-        body = request.get_json(silent=True)
-        if isinstance(body, dict):
-            refuse_who_must_wait(current_parts(), body, now=utc_now())
-            refuse_what_is_taken(current_parts(), order_id, body, now=utc_now())
-        return view(*args, order_id=order_id, **kwargs)
-
-    return cast("View", guarded)
-
-
-def refuse_who_must_wait(parts: Parts, body: dict[str, Any], *, now: datetime) -> None:
+def refuse_who_must_wait(
+    parts: Parts, order_id: UUID, body: dict[str, Any], *, now: datetime
+) -> None:
     """
     Raises:
         NotAdmitted: the run has a waiting room and the request carries no pass of it.
@@ -62,13 +47,34 @@ def refuse_who_must_wait(parts: Parts, body: dict[str, Any], *, now: datetime) -
         run_id = UUID(body["run_id"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return
-    require_pass(parts, run_id, now=now)
+    require_pass(parts, order_id, run_id, now=now)
 
 
-def require_pass(parts: Parts, run_id: UUID, *, now: datetime) -> None:
-    """As `refuse_who_must_wait`, for a run that is known."""
+def require_pass(parts: Parts, order_id: UUID, run_id: UUID, *, now: datetime) -> None:
+    """
+    As `refuse_who_must_wait`, for a run that is known. An order that was placed before its pass
+    ended may be asked for again without one: nothing new can come of it.
+    """
     pass_ = request.headers.get(HEADER, "")
-    parts.admission.require(run_id, g.identity.account_id, pass_, now=now)
+    try:
+        parts.admission.require(run_id, g.identity.account_id, pass_, now=now)
+    except NotAdmitted as refused:
+        if not _is_repetition(parts, order_id, run_id, had_pass=refused.extra["pass_expired"]):
+            raise
+
+
+def _is_repetition(parts: Parts, order_id: UUID, run_id: UUID, *, had_pass: bool) -> bool:
+    """
+    The database is asked only where somebody was admitted once or the snapshot shows seats of the
+    order, so that refusing those who never waited stays free of it.
+    """
+    if not had_pass and not parts.snapshots.get(run_id).knows(order_mark(order_id.hex)):
+        return False
+    known = queries.order_by_id(order_id)
+    return known is not None and (known["account_id"], known["run_id"]) == (
+        g.identity.account_id,
+        run_id,
+    )
 
 
 def refuse_what_is_taken(

@@ -1,7 +1,9 @@
 """Order for passengers: what is free, and their orders."""
 
+import functools
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from flask import Response, g, request
@@ -15,11 +17,12 @@ from order.admission import HEADER
 from order.availability import availability_body, seat_map_body
 from order.operations import NoSuchLeg
 from order.parts import current_parts
-from order.refusals import refuse_early, require_pass
+from order.refusals import refuse_what_is_taken, refuse_who_must_wait, require_pass
 from order.rendering import json_response, order_body, quote_body
 from order.run import Leg, Run
 from order.wish import Wish
 
+View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("orders", __name__, description="Seats and orders, for passengers.")
 
 PASS_PARAMETER = {
@@ -37,7 +40,7 @@ LEG_PARAMETERS = [
         "schema": {"type": "string", "minLength": 1, "maxLength": 8},
         "example": example,
     }
-    for name, example in (("from", "DHK"), ("to", "CTG"))
+    for name, example in (("from", "DA"), ("to", "CTG"))
 ]
 
 
@@ -73,6 +76,20 @@ def read_seat_map(run_id: UUID) -> Response:
     return Response(body, content_type="application/json")
 
 
+def refuse_early(view: View) -> View:
+    """Put the cheap refusal in front of a view that places an order."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, order_id: UUID, **kwargs: Any) -> Any:
+        body = request.get_json(silent=True)
+        if isinstance(body, dict):
+            refuse_who_must_wait(current_parts(), order_id, body, now=utc_now())
+            refuse_what_is_taken(current_parts(), order_id, body, now=utc_now())
+        return view(*args, order_id=order_id, **kwargs)
+
+    return cast("View", guarded)
+
+
 @blueprint.route("/orders/<uuid:order_id>", methods=["PUT"])
 @account_required
 @refuse_early
@@ -87,7 +104,7 @@ def place_order(wish: Wish, order_id: UUID) -> Response:
     the answer is 403 `not_admitted`, with where to wait.
     """
     now = utc_now()
-    require_pass(current_parts(), wish.run_id, now=now)
+    require_pass(current_parts(), order_id, wish.run_id, now=now)
     placed = operations.place_order(
         parts=current_parts(), order_id=order_id, buyer=g.identity, wish=wish, now=now
     )
