@@ -176,7 +176,14 @@ def test_every_service_has_the_same_rooms(service):
 
 def test_only_routes_workers_and_commands_read_the_clock():
     """Use cases and rules take `now`, so that a test can choose it."""
-    allowed = {"app.py", "routes.py", "staff_routes.py", "service_routes.py", "worker.py", "commands.py"}
+    allowed = {
+        "app.py",
+        "routes.py",
+        "staff_routes.py",
+        "service_routes.py",
+        "worker.py",
+        "commands.py",
+    }
     telling = []
     for service in SERVICES:
         for path in tracked(f"apps/{service}/src/*.py"):
