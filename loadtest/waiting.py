@@ -10,7 +10,7 @@ from loadtest.asking import Asking
 from loadtest.record import GAVE_UP, REFUSED, SOLD_OUT
 from waitingroom.lottery import number_of_early
 
-POLL_SECONDS_MIN, POLL_SECONDS_MAX = 2.0, 30.0
+POLL_SECONDS_MIN, POLL_SECONDS_MAX = 2.0, 15.0
 # Who is told that the last seats are held by others mostly goes; who stays looks now and then.
 HELD_POLL_SECONDS = 20.0
 
