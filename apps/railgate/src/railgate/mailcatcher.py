@@ -61,19 +61,26 @@ def create_pages(mailbox: Mailbox) -> web.Application:
     return app
 
 
-async def serve(folder: Path, *, smtp_port: int, http_port: int, stopping: asyncio.Event) -> None:
+async def serve(
+    folder: Path,
+    *,
+    smtp_port: int,
+    http_port: int,
+    stopping: asyncio.Event,
+    host: str = "127.0.0.1",
+) -> None:
     """Serve both until told to stop."""
     mailbox = Mailbox(folder)
     catcher = Catcher(mailbox)
     runner = web.AppRunner(create_pages(mailbox), access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", http_port).start()
+    await web.TCPSite(runner, host, http_port).start()
     loop = asyncio.get_running_loop()
     smtp = await loop.create_server(
         lambda: SMTP(
             catcher, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="mail"
         ),
-        "127.0.0.1",
+        host,
         smtp_port,
     )
     await stopping.wait()
@@ -87,7 +94,13 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     folder = Path(os.environ["MAIL_FOLDER"])
     ports = int(os.environ["SMTP_PORT"]), int(os.environ["PORT"])
-    await serve(folder, smtp_port=ports[0], http_port=ports[1], stopping=stopping)
+    await serve(
+        folder,
+        smtp_port=ports[0],
+        http_port=ports[1],
+        stopping=stopping,
+        host=os.environ.get("MAIL_HOST", "127.0.0.1"),
+    )
 
 
 @web.middleware
