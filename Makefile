@@ -101,13 +101,16 @@ sonar-gate: $(STAMPS)/checks ## Write the bars of the gate into SonarQube
 	@$(BIN)/python -m ci.pipeline.sonar
 
 ##@ Images and rehearsals
-.PHONY: image images rehearse e2e-cluster
+.PHONY: image images compose-env rehearse e2e-cluster
 ENGINE ?= podman
 image: $(STAMPS)/checks ## Build one image as railgate/order:local: SERVICE=order
 	@$(BIN)/python -m ci.images build --engine "$(ENGINE)" $(SERVICE)
 
 images: $(STAMPS)/checks ## Build the images of all services and try them for real
 	@$(BIN)/python -m ci.images check --engine "$(ENGINE)"
+
+compose-env: $(STAMPS)/runtime ## Make the secrets of compose.yaml, once
+	@$(BIN)/python -m ci.images.composing
 
 rehearse: $(STAMPS)/checks ## Switch two versions back and forth under purchases: SERVICE=order
 	@$(BIN)/python -m ci.rehearsal --service "$(or $(SERVICE),order)" $(OPTIONS)

@@ -109,7 +109,9 @@ class Container:
         self._image, self._words = image, words
 
     def start(self) -> None:
-        limits = ["--ulimit=nproc=1024:1024"] if self.engine.name == "podman" else []
+        # podman would add writable folders of its own choice to a read-only root.
+        is_podman = self.engine.name == "podman"
+        limits = ["--read-only-tmpfs=false", "--ulimit=nproc=1024:1024"] if is_podman else []
         self.engine.run(
             "run", "--detach", f"--name={self.name}", *self._options, *limits, *self._variables,
             self._image, *self._words,

@@ -26,7 +26,11 @@ def command_of(service: str, words: list[str]) -> list[str]:
 
 
 def health_url(environ: dict[str, str]) -> str:
-    port = environ.get("WEB_BIND", "").rpartition(":")[2] or environ.get("PORT", "8080")
+    """The sandbox and the gateway are told a PORT, a service an address to bind."""
+    if environ["RAILGATE_SERVICE"] in {"sandbox", "railgate"}:
+        port = environ["PORT"]
+    else:
+        port = environ["WEB_BIND"].rpartition(":")[2]
     return f"http://127.0.0.1:{port}/healthz"
 
 
