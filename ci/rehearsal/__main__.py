@@ -142,7 +142,14 @@ class Rehearsal:
         program = self.place.worker(self.trees["next"])
         if program is not None:
             worker = Version("next worker", program, self._log("worker-next"))
-            self._started.callback(worker.drain)
+            self._started.callback(self._end_worker, worker)
+            worker.await_ready()
+
+    def _end_worker(self, worker: Version) -> None:
+        try:
+            worker.drain()
+        except RehearsalFailed as error:
+            self.faults.append(str(error))
 
     def _move(self, moves: dict[str, str]) -> None:
         write_moves(self.moves, moves)

@@ -163,7 +163,8 @@ class Place:
     def worker(self, tree: Path) -> Program | None:
         programs = {program.name: program for program in table.worker_programs(self._place)}
         program = programs.get(f"{self.service.name}-worker")
-        return program and replace(program, environment=_from(tree, program))
+        heartbeat = {"WORKER_HEARTBEAT": str(tree / "heartbeat")}
+        return program and replace(program, environment=_from(tree, program) | heartbeat)
 
     def migration(self, tree: Path) -> Program:
         program = table.preparation_programs(self._place, self.service)[0]
@@ -183,6 +184,7 @@ class Version:
         if program.emptied_folder is not None:
             program.emptied_folder.mkdir(parents=True)
         self._log, self._ready_url = log, program.ready_url
+        self._heartbeat = Path(program.environment.get("WORKER_HEARTBEAT", "/"))
         self._child = children.spawn(program.command, environment=program.environment, log=log)
 
     def await_ready(self) -> None:
@@ -191,12 +193,18 @@ class Version:
             RehearsalFailed: it ended, or is not ready in time.
         """
         deadline = time.monotonic() + READY_SECONDS
-        while self._ready_url is not None and not answers_200(self._ready_url):
+        while not self._is_ready():
             if self._child.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 said = children.last_lines(self._log, 12)
                 raise RehearsalFailed(f"{self.name} does not start. {self._log}:\n{said}")
             time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        """A service answers; a worker has gone round once."""
+        if self._ready_url is not None:
+            return answers_200(self._ready_url)
+        return self._heartbeat.exists()
 
     def drain(self) -> float:
         """
