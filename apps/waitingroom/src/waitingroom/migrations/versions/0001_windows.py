@@ -65,3 +65,9 @@ def upgrade():
         sa.Column("after", postgresql.JSONB(), nullable=False),
     )
     op.create_index("ix_staff_change_window_id", "staff_change", ["window_id"])
+
+
+def downgrade():
+    op.drop_table("staff_change")
+    op.drop_table("inlet")
+    op.drop_table("waiting_window")
