@@ -31,7 +31,7 @@ CLASSES = {
 }  # fmt: skip
 GROUP_SIZES, GROUP_WEIGHTS = (1, 2, 3, 4), (45, 30, 13, 12)
 DAY_SHARE = 0.03
-NAMING_SHARE = 0.4
+NAMING_SHARE, SEARCHING_SHARE = 0.4, 0.5
 STAYING_SHARE = 0.04
 PATIENCE_SECONDS = (120.0, 420.0)
 STAYING_SECONDS = (500.0, 700.0)
@@ -91,6 +91,8 @@ class Generator:
         chance, scenario = self.chance, self.assignment["scenario"]
         person.party = chance.choices(GROUP_SIZES, GROUP_WEIGHTS)[0]
         person.names_seats = chance.random() < NAMING_SHARE
+        person.searches = chance.random() < SEARCHING_SHARE
+        person.service_date = scenario["service_date"]
         person.stays_when_held = chance.random() < STAYING_SHARE
         patience = STAYING_SECONDS if person.stays_when_held else PATIENCE_SECONDS
         person.patient_until = max(time.time(), self.opens_at) + chance.uniform(*patience)

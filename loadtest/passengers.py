@@ -36,6 +36,8 @@ class Passenger(WaitingPassenger):
     opens_at = 0.0
     party = 1
     names_seats = False
+    searches = False
+    service_date = ""
     serial = 0
     gone: set[str]
     pass_ = ""
@@ -60,6 +62,8 @@ class Passenger(WaitingPassenger):
             self.pass_ = self.wait_for_turn(self.opens_at)
         else:
             self._sleep_until(self.opens_at + random.uniform(0.0, self.first_look_seconds))
+        if self.searches:
+            self._search(self.choices[0])
         order = self.fight()
         if self.kind == "changer":
             order = self.change_mind(order)
@@ -94,6 +98,10 @@ class Passenger(WaitingPassenger):
             if attempt and attempt % len(self.choices) == 0:
                 self._come_back()
         raise Ended(GAVE_UP, "others were faster each time")
+
+    def _search(self, choice: Choice) -> None:
+        query = f"from={choice.start}&to={choice.end}&date={self.service_date}"
+        self.ask("search", "GET", f"/api/ticket/runs?{query}")
 
     def _next_choice(self, attempt: int) -> Choice:
         return self.choices[attempt % len(self.choices)]

@@ -18,6 +18,7 @@ COLOURS = dict(
     zip(ENDS, ("#006a4e", "#b8860b", "#777777", "#8a2be2", "#1f77b4", "#c8102e"), strict=True)
 )
 DOTS_MAX = 4_000
+POINTS_MAX = 600
 
 
 def svg(figure) -> str:
@@ -33,11 +34,11 @@ def crowd(outcome: Outcome) -> str:
     """Who came and how they ended, and the seats sold by the database's own clock."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
     arrived = sorted(s["arrived_at"] - outcome.opens_at for s in outcome.stories)
-    left.plot(arrived, range(1, len(arrived) + 1), color="black", label="came", lw=1)
+    left.plot(*_rising(arrived), color="black", label="came", lw=1)
     for end in ENDS:
         ended = sorted(s["ended_at"] - outcome.opens_at for s in outcome.stories if s["end"] == end)
         if ended:
-            left.plot(ended, range(1, len(ended) + 1), color=COLOURS[end], label=end)
+            left.plot(*_rising(ended), color=COLOURS[end], label=end)
     left.set(title="Passengers", xlabel="seconds from the opening", yscale="symlog")
     left.legend(fontsize=8)
     moments = [at - outcome.opens_at for at, _ in outcome.sold_at]
@@ -45,6 +46,12 @@ def crowd(outcome: Outcome) -> str:
     right.set(title="Seats sold (confirmed in order's database)", xlabel="seconds")
     _mark_blows(outcome, left, right)
     return svg(figure)
+
+
+def _rising(moments: list[float]) -> tuple[list[float], list[int]]:
+    """How many by each moment, in no more points than an eye can tell apart."""
+    points = sorted({*range(0, len(moments), max(1, len(moments) // POINTS_MAX)), len(moments) - 1})
+    return [moments[n] for n in points if n >= 0], [n + 1 for n in points if n >= 0]
 
 
 def requests(outcome: Outcome) -> str:

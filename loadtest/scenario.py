@@ -34,6 +34,7 @@ class Scenario:
     """`rush` are the five trains; `day` the real trains; `quiet` takes no part in the rush."""
 
     opens_at: float
+    service_date: str
     rush: list[Choice]
     day: list[Choice]
     quiet: list[Choice]
@@ -83,7 +84,7 @@ def prepare(town: Town, *, lead_seconds: float, with_room: bool, with_day: bool)
     for number in numbers:
         _open_sales(staff, _run_id(number, service_date), opens_at)
     rush = [_choice(staff, _run_id(number, service_date)) for number in numbers]
-    scenario = Scenario(opens_at, rush, day, quiet)
+    scenario = Scenario(opens_at, service_date.isoformat(), rush, day, quiet)
     if with_room:
         _open_rooms(staff, scenario)
     return scenario
