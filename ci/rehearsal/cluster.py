@@ -1,0 +1,320 @@
+"""
+`make e2e-cluster`: a release, a broken release and drift, in a real cluster with Argo Rollouts,
+while people buy. It takes any KUBECONFIG; where there is no cluster it says so and fails.
+
+The cluster must run one environment of `gitops/`, reachable at --base-url. A release is another
+pod template of the same image: the controller treats it like any other.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ROOT / "gitops" / "envs" / "components" / "smoke" / "buy.py"
+SERVICES = ("registration", "ticket", "order", "payment", "waitingroom")
+HASH = "rollouts-pod-template-hash"
+RELEASE_SECONDS = 900.0
+ABORT_SECONDS = 600.0
+DRIFT_SECONDS = 300.0
+READ_PAUSE_SECONDS = 0.1
+# Ready by its own account, and useless to every buyer: only the analysis can tell.
+BROKEN = {"JWKS_URL": "http://127.0.0.1:9/none", "TICKET_URL": "http://127.0.0.1:9",
+          "ORDER_URL": "http://127.0.0.1:9", "DATABASE_STATEMENT_TIMEOUT_MS": "1"}  # fmt: skip
+
+
+class NoCluster(SystemExit):
+    """Nothing was tried, and it must not look as if it had been."""
+
+
+class ReleaseFailed(Exception):
+    """The cluster did not do what a release promises."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    namespace: str
+
+    def kubectl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = ["kubectl", "--namespace", self.namespace, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise ReleaseFailed(f"kubectl {' '.join(words[:3])}: {done.stderr.strip()[-500:]}")
+        return done
+
+    def get(self, kind: str, name: str) -> dict:
+        return json.loads(self.kubectl("get", kind, name, "--output=json").stdout)
+
+    def exists(self, kind: str, name: str) -> bool:
+        return self.kubectl("get", kind, name, check=False).returncode == 0
+
+    def patch(self, name: str, body: dict) -> None:
+        self.kubectl("patch", "rollout", name, "--type=merge", f"--patch={json.dumps(body)}")
+
+
+def demand_cluster(cluster: Cluster, service: str) -> None:
+    """
+    Raises:
+        NoCluster: with what is missing and how to get it.
+    """
+    if shutil.which("kubectl") is None:
+        raise NoCluster("NOTHING WAS TRIED: kubectl is not on this machine.")
+    if "KUBECONFIG" not in os.environ and not (Path.home() / ".kube" / "config").exists():
+        raise NoCluster(
+            "NOTHING WAS TRIED: there is no cluster. Set KUBECONFIG to one, say of `kind create"
+            " cluster`, with Argo Rollouts and one environment of gitops/ in it."
+        )
+    answered = cluster.kubectl("version", "--request-timeout=10s", check=False)
+    if answered.returncode:
+        raise NoCluster(f"NOTHING WAS TRIED: the cluster does not answer:\n{answered.stderr}")
+    if not cluster.exists("crd", "rollouts.argoproj.io"):
+        raise NoCluster("NOTHING WAS TRIED: the cluster has no Argo Rollouts.")
+    if not cluster.exists("rollout", service):
+        raise NoCluster(
+            f"NOTHING WAS TRIED: {cluster.namespace} has no Rollout {service}: use --apply, or let"
+            " Argo CD bring the environment."
+        )
+
+
+def stable_hash(rollout: dict) -> str:
+    return rollout.get("status", {}).get("stableRS", "")
+
+
+def is_settled(rollout: dict) -> bool:
+    """Healthy, and the controller has seen the newest wish."""
+    status = rollout.get("status", {})
+    seen = str(status.get("observedGeneration", ""))
+    is_seen = seen == str(rollout["metadata"].get("generation", ""))
+    return is_seen and status.get("phase") == "Healthy"
+
+
+def is_promoted(rollout: dict, before: str) -> bool:
+    now = stable_hash(rollout)
+    is_current = rollout.get("status", {}).get("currentPodHash") == now
+    return is_settled(rollout) and is_current and now != before
+
+
+def is_aborted(rollout: dict) -> bool:
+    return rollout.get("status", {}).get("abort") is True
+
+
+def active_hash(service: dict) -> str:
+    return service["spec"]["selector"].get(HASH, "")
+
+
+def release_patch(name: str) -> dict:
+    annotations = {"railgate.example/rehearsed": name}
+    return {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+
+
+def broken_patch(rollout: dict) -> dict:
+    """A merge replaces lists whole, so the container is taken as it is and told the nonsense."""
+    containers = json.loads(json.dumps(rollout["spec"]["template"]["spec"]["containers"]))
+    kept = [one for one in containers[0].get("env", []) if one["name"] not in BROKEN]
+    told = [{"name": name, "value": value} for name, value in BROKEN.items()]
+    containers[0]["env"] = kept + told
+    return {"spec": {"template": {"spec": {"containers": containers}}}}
+
+
+def mended_patch(rollout: dict) -> dict:
+    template = rollout["spec"]["template"]
+    return {"spec": {"template": {"spec": {"containers": template["spec"]["containers"]}}}}
+
+
+@dataclass
+class Seen:
+    """What the buyers saw; a step looks at what came after its start."""
+
+    answers: list[tuple[float, float, str]] = field(default_factory=list)
+
+    def note(self, began: float, failure: str = "") -> None:
+        self.answers.append((began, time.monotonic() - began, failure))
+
+    def since(self, start: float) -> tuple[int, list[str], float]:
+        of_step = [one for one in self.answers if one[0] >= start]
+        slowest = max((seconds for _, seconds, _ in of_step), default=0.0)
+        return len(of_step), [failure for _, _, failure in of_step if failure], slowest
+
+
+def smoke_program(base_url: str):
+    """The purchase that the analysis makes against a preview, made through the front door."""
+    for service in SERVICES:
+        os.environ[f"SMOKE_{service.upper()}_URL"] = base_url
+    found = importlib.util.spec_from_file_location("smoke_buy", SMOKE)
+    program = importlib.util.module_from_spec(found)
+    found.loader.exec_module(program)
+    return program
+
+
+@contextlib.contextmanager
+def buying(base_url: str, provider: str, every_seconds: float) -> Iterator[Seen]:
+    seen, is_over = Seen(), threading.Event()
+    threads = [
+        threading.Thread(target=_read, args=(base_url, seen, is_over)),
+        threading.Thread(target=_buy, args=(base_url, provider, every_seconds, seen, is_over)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join(120)
+
+
+def _read(base_url: str, seen: Seen, is_over: threading.Event) -> None:
+    """Ask something of every service again and again, without forgiving."""
+    with httpx.Client(base_url=base_url, timeout=15.0) as http:
+        while not is_over.is_set():
+            for service in SERVICES:
+                began, failure = time.monotonic(), ""
+                try:
+                    answer = http.get(f"/api/{service}/openapi.json")
+                    failure = "" if answer.status_code == 200 else f"{service} {answer.status_code}"
+                except httpx.HTTPError as error:
+                    failure = f"{service} {type(error).__name__}"
+                seen.note(began, failure)
+            is_over.wait(READ_PAUSE_SECONDS)
+
+
+def _buy(
+    base_url: str, provider: str, every_seconds: float, seen: Seen, is_over: threading.Event
+) -> None:
+    program = smoke_program(base_url)
+    while not is_over.is_set():
+        began, failure = time.monotonic(), ""
+        try:
+            passenger = program.Passenger("")
+            passenger.sign_in()
+            order = program.hold_a_seat(passenger)
+            if provider:
+                program.pay_and_cancel(passenger, order, provider)
+            else:
+                path = f"/api/order/orders/{order['order_id']}/release"
+                passenger.ask("PUT", "order", path)
+        except (SystemExit, Exception) as error:  # noqa: BLE001 - whatever fails is a failure
+            failure = f"purchase: {error}"
+        seen.note(began, failure)
+        is_over.wait(every_seconds)
+
+
+class Acts:
+    """Each act gives its line of the table, and notes what is wrong."""
+
+    def __init__(self, cluster: Cluster, service: str, seen: Seen) -> None:
+        self.cluster, self.service, self.seen = cluster, service, seen
+        self.faults: list[str] = []
+        self.lines: list[str] = []
+
+    def act(self, name: str, play: Callable[[], str]) -> None:
+        start = time.monotonic()
+        try:
+            said = play()
+        except ReleaseFailed as error:
+            said = f"FAILED: {error}"
+            self.faults.append(f"{name}: {error}")
+        asked, failures, slowest = self.seen.since(start)
+        if failures:
+            self.faults.append(f"{name}: {len(failures)} failures, the first: {failures[0]}")
+        took = time.monotonic() - start
+        line = f"{name:<18} {took:6.0f} s {asked:>7} asked {len(failures):>4} failed"
+        self.lines.append(f"{line} {slowest * 1000:7.0f} ms  {said}")
+        print(self.lines[-1], flush=True)
+
+    def release(self) -> str:
+        before = stable_hash(self._rollout())
+        self.cluster.patch(self.service, release_patch(uuid.uuid4().hex))
+        self._until(lambda: is_promoted(self._rollout(), before), RELEASE_SECONDS, "promoted")
+        return f"{before} -> {stable_hash(self._rollout())}"
+
+    def release_broken(self) -> str:
+        """It must be aborted, and nobody may have been sent to it."""
+        good = self._rollout()
+        before = stable_hash(good)
+        try:
+            self.cluster.patch(self.service, broken_patch(good))
+            self._until(self._aborted_and_watched(before), ABORT_SECONDS, "aborted")
+        finally:
+            self.cluster.patch(self.service, mended_patch(good))
+        self._until(lambda: is_settled(self._rollout()), RELEASE_SECONDS, "healthy again")
+        return f"aborted, {before} served all the time"
+
+    def heal_drift(self) -> str:
+        name = f"{self.service}-settings"
+        if not self.cluster.exists("crd", "applications.argoproj.io"):
+            return "NOT TRIED: there is no Argo CD in this cluster"
+        self.cluster.kubectl("delete", "configmap", name)
+        self._until(lambda: self.cluster.exists("configmap", name), DRIFT_SECONDS, "healed")
+        return f"the deleted ConfigMap {name} is back"
+
+    def _aborted_and_watched(self, before: str) -> Callable[[], bool]:
+        def look() -> bool:
+            active = active_hash(self.cluster.get("service", self.service))
+            if active != before:
+                raise ReleaseFailed(f"the broken release {active} was promoted")
+            return is_aborted(self._rollout())
+
+        return look
+
+    def _rollout(self) -> dict:
+        return self.cluster.get("rollout", self.service)
+
+    def _until(self, is_so: Callable[[], bool], seconds: float, what: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > deadline:
+                raise ReleaseFailed(f"{self.service} was not {what} in {seconds:.0f} s")
+            time.sleep(1.0)
+
+
+def apply_environment(cluster: Cluster, environment: str) -> None:
+    """Client-side, since a server-side one would take the Rollout's hash out of the selectors."""
+    for name in ("foundation", *SERVICES, "sandbox"):
+        folder = ROOT / "gitops" / "envs" / environment / name
+        if folder.exists():
+            cluster.kubectl("apply", f"--kustomize={folder}")
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make e2e-cluster", description=__doc__)
+    parser.add_argument("--environment", default="dev", help="a folder of gitops/envs")
+    parser.add_argument("--service", choices=SERVICES, default="order")
+    parser.add_argument("--base-url", default=os.environ.get("BASE_URL", ""))
+    parser.add_argument("--provider-url", default="", help="the sandbox; without it nobody pays")
+    parser.add_argument("--every-seconds", type=float, default=5.0, help="between two purchases")
+    parser.add_argument("--apply", action="store_true", help="kubectl apply the environment first")
+    options = parser.parse_args(words)
+    cluster = Cluster(f"railgate-{options.environment}")
+    if options.apply and shutil.which("kubectl") and "KUBECONFIG" in os.environ:
+        apply_environment(cluster, options.environment)
+    demand_cluster(cluster, options.service)
+    if not options.base_url or "ACCOUNT_PASSWORD" not in os.environ:
+        raise NoCluster(
+            "NOTHING WAS TRIED: buyers need --base-url, and the ACCOUNT_PASSWORD of the smoke"
+            " accounts (Secret smoke-account)."
+        )
+    with buying(options.base_url, options.provider_url, options.every_seconds) as seen:
+        acts = Acts(cluster, options.service, seen)
+        acts.act("release", acts.release)
+        acts.act("broken release", acts.release_broken)
+        acts.act("drift", acts.heal_drift)
+    print("\n".join(f"FAILED: {fault}" for fault in acts.faults) or "Passed: nobody noticed.")
+    return 1 if acts.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
