@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chassis.application import utc_now
+from chassis.keys import SigningKey
 from chassis.outbox import deliver_due
 from chassis.settings import Secret
 from chassis.testing import bearer, empty_tables, fresh_database, migrated, redis_url
@@ -26,7 +27,6 @@ from registration.keyed_hash import HashKey
 from registration.models import Outbox, db
 from registration.sealing import SealingKey
 from registration.settings import Settings
-from registration.signing import SigningKey
 
 PASSWORD = "tangerine-river-42"
 

@@ -13,9 +13,10 @@ from sqlalchemy import func, select, update
 
 from chassis.application import utc_now
 from chassis.identity import TokenVerifier, Unauthenticated
+from chassis.keys import PublicKey
 from registration import sessions
 from registration.models import Account, RefreshToken, Session, db
-from registration.signing import PublicKey, published
+from registration.signing import published
 
 
 def let_pass(app, column, by):

@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chassis import testing
 from chassis.application import utc_now
 from chassis.cache import SoftRedis
+from chassis.keys import SigningKey
 from waitingroom import operations
 from waitingroom.app import create_app
 from waitingroom.models import WaitingWindow, db
 from waitingroom.parts import build_parts
 from waitingroom.settings import Settings
-from waitingroom.signing import PlaceKey, SigningKey
+from waitingroom.signing import PlaceKey
 
 SEED = bytes(range(32))
 # Nothing listens there.

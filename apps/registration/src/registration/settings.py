@@ -5,10 +5,10 @@ from typing import cast
 
 from flask import current_app
 
+from chassis.keys import PublicKey, SigningKey
 from chassis.settings import ServiceSettings
 from registration.keyed_hash import HashKey
 from registration.sealing import SealingKey
-from registration.signing import PublicKey, SigningKey
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from chassis.keys import SigningKey
 from chassis.settings import ServiceSettings
 from waitingroom.inlet import Bounds
-from waitingroom.signing import PlaceKey, SigningKey
+from waitingroom.signing import PlaceKey
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,18 +3,13 @@ What is signed here: places, which only the waiting room reads again (a shared s
 and admission passes, which order verifies offline by the public key.
 """
 
-import base64
-import hashlib
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 from uuid import UUID, uuid4
 
 import jwt
-import orjson
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from chassis.keys import SigningKey
 from chassis.problems import Problem
 from chassis.settings import Secret
 from waitingroom.window import EARLY, LATE, Place
@@ -27,32 +22,6 @@ ORDER_AUDIENCE = "railgate-order"
 
 class PlaceNotValid(Problem):
     status, code, title = 403, "place_not_valid", "This is not a place in this window's line."
-
-
-class SigningKey:
-    """An Ed25519 private key in PEM; in place of line breaks it may have backslash and n."""
-
-    def __init__(self, pem: str) -> None:
-        try:
-            key = serialization.load_pem_private_key(pem.replace("\\n", "\n").encode(), None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError("expected an Ed25519 private key in PEM")  # noqa: TRY004 - of settings
-        self.private = key
-        self.jwk = _jwk(key.public_key())
-
-
-def _jwk(key: Ed25519PublicKey) -> dict[str, Any]:
-    """The key as RFC 8037 has it; its id is the thumbprint of RFC 7638."""
-    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    required = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
-    thumbprint = _base64url(hashlib.sha256(orjson.dumps(required)).digest())
-    return {**required, "kid": thumbprint, "alg": "EdDSA", "use": "sig"}
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 class PlaceKey(Secret):
@@ -110,4 +79,4 @@ def sign_pass(
         "exp": int((now + lifetime).timestamp()),
         "jti": uuid4().hex,
     }
-    return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.jwk["kid"]})
+    return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.key_id})
