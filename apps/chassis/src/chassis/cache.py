@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import redis
 
+from chassis.problems import Problem
+
 T = TypeVar("T")
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_AFTER_A_TIMEOUT = 0.25
@@ -58,6 +60,16 @@ class SoftRedis:
             self._client.ping()
 
 
+class TooManyRequests(Problem):
+    status, code, title = 429, "too_many_requests", "Please wait a little and try again."
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(
+            f"This is possible again in {wait_seconds} seconds.",
+            headers={"Retry-After": str(wait_seconds)},
+        )
+
+
 class Throttle:
     """
     At most `limit` events a window and key, counted in Redis; without Redis each process counts
@@ -69,13 +81,19 @@ class Throttle:
         self._local: dict[tuple[str, int], int] = {}
         self._lock = threading.Lock()
 
-    def wait_seconds(self, key: str, *, limit: int, window_seconds: int, now: float) -> int:
-        """Count one event; 0 when it is allowed, else the seconds until the window ends."""
+    def count(self, key: str, *, limit: int, window_seconds: int, now: float) -> None:
+        """
+        Count one event.
+
+        Raises:
+            TooManyRequests: it is above the limit, with the seconds until the window ends.
+        """
         window = int(now // window_seconds)
         counted = self._redis.call(
             lambda client: _count(client, f"throttle:{key}:{window}", window_seconds), 0
         ) or self._count_here(key, window)
-        return 0 if counted <= limit else int((window + 1) * window_seconds - now) + 1
+        if counted > limit:
+            raise TooManyRequests(int((window + 1) * window_seconds - now) + 1)
 
     def _count_here(self, key: str, window: int) -> int:
         with self._lock:

@@ -9,20 +9,9 @@ from typing import cast
 from flask import current_app
 
 from chassis.cache import Throttle
-from chassis.problems import Problem
 from registration.settings import settings
 
 HOUR_SECONDS = 3600
-
-
-class TooManyRequests(Problem):
-    status, code, title = 429, "too_many_requests", "Please wait a little and try again."
-
-    def __init__(self, wait_seconds: int) -> None:
-        super().__init__(
-            f"This is possible again in {wait_seconds} seconds.",
-            headers={"Retry-After": str(wait_seconds)},
-        )
 
 
 def count_asking(*, why: str, address: str, now: datetime) -> None:
@@ -70,8 +59,4 @@ def _count(what: str, whose: str, *, limit: int, window_seconds: int, now: datet
     """The key is a digest: Redis need not know who asks."""
     throttle = cast("Throttle", current_app.extensions["throttle"])
     key = f"{what}:{settings().hash_key.digest('throttle', what, whose).hex()[:32]}"
-    wait_seconds = throttle.wait_seconds(
-        key, limit=limit, window_seconds=window_seconds, now=now.timestamp()
-    )
-    if wait_seconds:
-        raise TooManyRequests(wait_seconds)
+    throttle.count(key, limit=limit, window_seconds=window_seconds, now=now.timestamp())

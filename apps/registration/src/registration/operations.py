@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from chassis.cache import TooManyRequests
 from chassis.database import transaction
 from chassis.problems import IdReused, InvalidRequest, NotFound, Problem
 from registration import mails
 from registration.applicant import Applicant, IdentityDocument
 from registration.codes import FreshCode, count_try, enqueue_mail, fresh_code
 from registration.identity_number import masked
-from registration.limits import TooManyRequests, count_asking, count_mail
+from registration.limits import count_asking, count_mail
 from registration.models import Account, PendingRegistration, db
 from registration.one_time_code import CODE_LIFETIME, RESEND_WAIT
 from registration.password_hashing import hash_password, is_password

@@ -8,13 +8,13 @@ from flask_smorest import Blueprint
 
 from chassis.addresses import client_address
 from chassis.application import utc_now
+from chassis.cache import TooManyRequests
 from chassis.identity import Unauthenticated, account_required, public
 from chassis.problems import IdReused, InvalidRequest, NotFound
+from chassis.refusals import refuses
 from registration import accounts, operations, password_resets, queries, schemas, sessions
 from registration.applicant import Applicant
 from registration.codes import CodeExpired, TooManyTries, WrongCode
-from registration.limits import TooManyRequests
-from registration.refusals import refuses
 
 registrations = Blueprint(
     "Registrations", __name__, description="From a form to an account, by a code in the mailbox."

@@ -4,20 +4,9 @@ import hashlib
 from datetime import datetime
 from uuid import UUID
 
-from chassis.problems import Problem
 from waitingroom.parts import Parts
 
 WINDOW_SECONDS = 60
-
-
-class TooManyRequests(Problem):
-    status, code, title = 429, "too_many_requests", "Please wait a little and try again."
-
-    def __init__(self, wait_seconds: int) -> None:
-        super().__init__(
-            f"This is possible again in {wait_seconds} seconds.",
-            headers={"Retry-After": str(wait_seconds)},
-        )
 
 
 def count_join(parts: Parts, *, account_id: UUID, address: str, now: datetime) -> None:
@@ -46,11 +35,6 @@ def _count_address(parts: Parts, address: str, now: datetime) -> None:
 
 
 def _count(parts: Parts, whose: str, limit: int, now: datetime) -> None:
-    wait_seconds = parts.throttle.wait_seconds(
-        f"waitingroom:{whose}",
-        limit=limit,
-        window_seconds=WINDOW_SECONDS,
-        now=now.timestamp(),
+    parts.throttle.count(
+        f"waitingroom:{whose}", limit=limit, window_seconds=WINDOW_SECONDS, now=now.timestamp()
     )
-    if wait_seconds:
-        raise TooManyRequests(wait_seconds)

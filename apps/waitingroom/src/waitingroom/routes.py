@@ -9,9 +9,10 @@ from flask_smorest import Blueprint
 
 from chassis.addresses import client_address
 from chassis.application import utc_now
+from chassis.cache import TooManyRequests
 from chassis.identity import Unauthenticated, account_required, public
+from chassis.refusals import refuses
 from waitingroom import limits, operations, schemas
-from waitingroom.limits import TooManyRequests
 from waitingroom.numbers import NumbersPaused
 from waitingroom.operations import (
     NotYetServed,
@@ -20,7 +21,6 @@ from waitingroom.operations import (
     WindowSoldOut,
 )
 from waitingroom.parts import current_parts
-from waitingroom.refusals import refuses
 from waitingroom.rendering import admission_body, now_serving_body, place_body, window_body
 from waitingroom.signing import PlaceNotValid
 from waitingroom.windows import WindowNotFound

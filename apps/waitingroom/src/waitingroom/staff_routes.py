@@ -8,9 +8,9 @@ from flask_smorest import Blueprint
 
 from chassis.application import utc_now
 from chassis.identity import Forbidden, Unauthenticated, staff_required
+from chassis.refusals import refuses
 from waitingroom import queries, schemas, staffing
 from waitingroom.parts import current_parts
-from waitingroom.refusals import refuses
 from waitingroom.rendering import window_body
 from waitingroom.staffing import WindowHasOpened, WindowTerms
 
