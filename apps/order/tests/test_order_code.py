@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 import order
 from chassis.problems import Problem
-from chassis.testing import openapi_of, routes_without_identity
+from chassis.testing import (
+    differences_from_models,
+    misnumbered_migrations,
+    openapi_of,
+    routes_without_identity,
+    tables_after_undoing_migrations,
+)
 from order import schemas
 from order.models import SEAT_OVERLAP, db
 
@@ -57,9 +60,7 @@ def test_only_payment_may_pin_confirm_and_take_back(app):
 
 
 def test_the_migrated_database_is_what_the_models_say(app):
-    with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, db.metadata) == []
+    assert differences_from_models(db) == []
 
 
 def test_the_database_itself_refuses_an_overlap(app):
@@ -79,19 +80,12 @@ def test_the_database_itself_refuses_an_overlap(app):
 
 
 def test_migrations_are_numbered_without_gaps():
-    names = sorted(path.name for path in (SOURCE / "migrations" / "versions").glob("*.py"))
-    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
-    assert all(re.fullmatch(r"\d{4}_[a-z_]+\.py", name) for name in names)
+    assert misnumbered_migrations(SOURCE) == []
 
 
 def test_migrations_can_be_taken_back_and_run_again(app):
-    db.session.remove()
-    downgrade(revision="base")
-    try:
-        assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
-    finally:
-        upgrade()
-    assert "seat_claim" in inspect(db.engine).get_table_names()
+    assert tables_after_undoing_migrations(db) == ["alembic_version"]
+    assert differences_from_models(db) == []
 
 
 # Refusals.

@@ -2,14 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from flask_migrate import downgrade, upgrade
 
-from chassis.testing import openapi_of, routes_without_identity
+import payment
+from chassis.testing import (
+    differences_from_models,
+    misnumbered_migrations,
+    openapi_of,
+    routes_without_identity,
+    tables_after_undoing_migrations,
+)
 from payment.models import db
 
 
@@ -66,15 +71,18 @@ def test_the_description_has_every_path_with_examples(app):
 
 
 def test_the_migrations_make_the_models_tables(app):
-    with app.app_context(), db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, db.metadata) == []
+    with app.app_context():
+        assert differences_from_models(db) == []
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert misnumbered_migrations(Path(payment.__file__).parent) == []
 
 
 def test_the_migrations_can_be_undone_and_done_again(app):
     with app.app_context():
-        downgrade(revision="base")
-        upgrade()
+        assert tables_after_undoing_migrations(db) == ["alembic_version"]
+        assert differences_from_models(db) == []
 
 
 ODD = [

@@ -1,13 +1,20 @@
 """The API as a whole: described, guarded, and never at a loss whatever it is sent."""
 
 import json
+from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from chassis.testing import fresh_database, openapi_of, routes_without_identity
+import registration
+from chassis.testing import (
+    differences_from_models,
+    fresh_database,
+    misnumbered_migrations,
+    openapi_of,
+    routes_without_identity,
+    tables_after_undoing_migrations,
+)
 from registration.models import db
 
 BODIES = [
@@ -150,9 +157,8 @@ def structure(engine):
 
 
 def test_migrations_and_models_agree(app):
-    with app.app_context(), db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, db.metadata) == []
+    with app.app_context():
+        assert differences_from_models(db) == []
         migrated = structure(db.engine)
     with fresh_database("registration_models") as url:
         engine = create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
@@ -160,6 +166,16 @@ def test_migrations_and_models_agree(app):
         modelled = structure(engine)
         engine.dispose()
     assert migrated == modelled
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert misnumbered_migrations(Path(registration.__file__).parent) == []
+
+
+def test_migrations_can_be_taken_back_and_run_again(app):
+    with app.app_context():
+        assert tables_after_undoing_migrations(db) == ["alembic_version"]
+        assert differences_from_models(db) == []
 
 
 def test_health_names_what_it_checks(app):

@@ -3,13 +3,13 @@
 import json
 import time
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import jwt
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
+import waitingroom
 from chassis import testing
 from chassis.application import utc_now
 from chassis.settings import InvalidSettings
@@ -354,9 +354,16 @@ def test_every_refusal_is_documented_with_its_code(description):
 
 
 def test_migrations_and_models_agree(app):
-    with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, db.metadata) == []
+    assert testing.differences_from_models(db) == []
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert testing.misnumbered_migrations(Path(waitingroom.__file__).parent) == []
+
+
+def test_migrations_can_be_taken_back_and_run_again(app):
+    assert testing.tables_after_undoing_migrations(db) == ["alembic_version"]
+    assert testing.differences_from_models(db) == []
 
 
 def test_health_names_what_it_checks(client):

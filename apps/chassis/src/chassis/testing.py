@@ -8,20 +8,25 @@ The project's root conftest starts the servers and puts their addresses into the
 import base64
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
 import psycopg2
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_migrate import downgrade, upgrade
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from chassis.database import migrate
 from chassis.identity import AUDIENCE, ISSUER, TokenVerifier, service_token
@@ -66,6 +71,33 @@ def migrated(app: Flask) -> Flask:
     verifier: TokenVerifier = app.extensions["verifier"]
     verifier.trust(public_jwk())
     return app
+
+
+def differences_from_models(db: SQLAlchemy) -> list[Any]:
+    """What the migrated database has and the models do not say, and the other way round."""
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, db.metadata))
+
+
+def tables_after_undoing_migrations(db: SQLAlchemy) -> list[str]:
+    """What is left when every migration is taken back; they are run again before this returns."""
+    db.session.remove()
+    downgrade(revision="base")
+    try:
+        return inspect(db.engine).get_table_names()
+    finally:
+        upgrade()
+
+
+def misnumbered_migrations(package: Path) -> list[str]:
+    """Migrations are `0001_what_it_does.py` and so on: two cannot meet under one number."""
+    names = sorted(path.name for path in (package / "migrations" / "versions").glob("*.py"))
+    return [
+        name
+        for number, name in enumerate(names, 1)
+        if not re.fullmatch(rf"{number:04d}_[a-z_]+\.py", name)
+    ]
 
 
 def empty_tables(app: Flask, db: SQLAlchemy) -> None:
