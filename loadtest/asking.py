@@ -16,11 +16,20 @@ from locust import FastHttpUser
 
 from loadtest.record import Record, Story
 
-CONNECTIONS = 120
+# In the world everybody has a connection; here a slow step must not keep the others waiting for
+# theirs, so each kind of request has connections of its own.
+LANES = {"now serving": 40, "join": 60, "payment": 100, "provider": 60, "is it paid": 60}
+OTHER_LANE, OTHER_CONNECTIONS = "", 100
+LANE_OF = {"provider page": "provider", "provider form": "provider"}
+CONNECTIONS = sum(LANES.values()) + OTHER_CONNECTIONS
 PATIENCE_SECONDS = 90.0
 TIMEOUT_SECONDS = 30.0
 UNSEEN = frozenset({0, 500, 502, 503, 504})
 _addresses = itertools.count(random.Random().randrange(1, 4_000_000))
+
+
+def lane_of(step: str) -> str:
+    return LANE_OF.get(step, step if step in LANES else OTHER_LANE)
 
 
 class NoAnswerError(Exception):
@@ -68,15 +77,17 @@ def connect_from_many_addresses() -> None:
 
 def share_connections() -> None:
     """
-    One pool for all. The turns before it are a queue, because the pool's own semaphore looks at
+    One pool for all. The lanes before it are queues, because the pool's own semaphore looks at
     everybody who waits each time that a connection is given back.
     """
     Asking.client_pool = HTTPClientPool(
         concurrency=CONNECTIONS, network_timeout=TIMEOUT_SECONDS, connection_timeout=5.0
     )
-    Asking.turns = gevent.queue.Queue()
-    for turn in range(CONNECTIONS):
-        Asking.turns.put(turn)
+    Asking.lanes = {}
+    for lane, width in (*LANES.items(), (OTHER_LANE, OTHER_CONNECTIONS)):
+        Asking.lanes[lane] = gevent.queue.Queue()
+        for turn in range(width):
+            Asking.lanes[lane].put(turn)
 
 
 class Asking(FastHttpUser):
@@ -84,7 +95,7 @@ class Asking(FastHttpUser):
 
     abstract = True
     record: Record
-    turns: gevent.queue.Queue
+    lanes: dict[str, gevent.queue.Queue]
     token: str = ""
     first_look_seconds = 3.0
     story: Story | None = None
@@ -122,14 +133,15 @@ class Asking(FastHttpUser):
         if admission:
             headers["Admission-Pass"] = admission
         began = time.perf_counter()
-        turn = self.turns.get()
+        lane = self.lanes[lane_of(step)]
+        turn = lane.get()
         try:
             response = self.client.request(
                 method, path, name=step, json=body, data=form, headers=headers,
                 allow_redirects=False,
             )  # fmt: skip
         finally:
-            self.turns.put(turn)
+            lane.put(turn)
         answer = Answer(response)
         outcome = "ok" if answer.is_good or answer.status in {302, 303} else answer.code
         self.record.answered(step, outcome, time.perf_counter() - began)

@@ -11,7 +11,7 @@ from ci.town import Town
 from loadtest.accounts import prepare_accounts
 from loadtest.figures import percentile
 from loadtest.scenario import prepare
-from loadtest.selecting import RATES, STEP_SECONDS, Step
+from loadtest.steps import RATES, STEP_SECONDS, Step
 from loadtest.watch import Watch
 
 # Of one thread each, so that one core is all they can use.

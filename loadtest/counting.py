@@ -66,8 +66,8 @@ class Sold:
 
     def since(self, before: "Sold") -> "Sold":
         """What came in addition: the day's real trains were on sale before the rush."""
-        earlier = vars(before)
-        return Sold(**{name: value - earlier[name] for name, value in vars(self).items()})
+        grown = {name: value - vars(before)[name] for name, value in vars(self).items()}
+        return Sold(**grown | {name: vars(self)[name] for name in ("oversold", "held", "stuck")})
 
     @property
     def faults(self) -> list[str]:

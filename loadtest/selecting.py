@@ -7,7 +7,7 @@ import json
 import random
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import gevent
@@ -17,39 +17,10 @@ from locust.env import Environment
 # After Locust, which makes the standard library cooperative.
 from loadtest import asking
 from loadtest.asking import UNSEEN
-from loadtest.figures import percentile
 from loadtest.passengers import Passenger
 from loadtest.record import Record, Story
 from loadtest.scenario import Choice
-
-STEP_SECONDS = 8.0
-RATES = (25, 40, 60, 90, 130, 180, 250, 350, 500, 700, 1_000)
-SLOW_MS, FAILED_SHARE, BEHIND_SHARE = 1_000.0, 0.01, 0.85
-DAY_SHARE = 0.2
-
-
-@dataclass
-class Step:
-    """One rate: what was asked, what came of it, and why it counts as broken, if it does."""
-
-    rate: int
-    began_at: float
-    ended_at: float = 0.0
-    asked: int = 0
-    answered: int = 0
-    failed: int = 0
-    held: int = 0
-    times: list[float] = field(default_factory=list)
-
-    @property
-    def broken_by(self) -> str:
-        if self.failed > FAILED_SHARE * max(self.asked, 1):
-            return f"{self.failed} of {self.asked} requests failed"
-        if self.times and percentile(self.times, 95) > SLOW_MS:
-            return f"p95 of {percentile(self.times, 95):,.0f} ms"
-        if self.answered < BEHIND_SHARE * self.asked:
-            return f"only {self.answered} of {self.asked} answered in time"
-        return ""
+from loadtest.steps import DAY_SHARE, RATES, STEP_SECONDS, Step
 
 
 class Selector(Passenger):
