@@ -1,6 +1,7 @@
 """The gates that are another program's verdict: `make lint`, `make manifests` and the tests."""
 
 import os
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -11,6 +12,7 @@ from ci.pipeline.tools import FOLDER, go_tool
 
 ALWAYS = ("ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "gitops", "loadtest")
 LAST_LINES = 25
+PARALLEL = ("-n", "auto", "--dist", "loadgroup")
 # Where `make manifests` looks for schemas when SCHEMAS does not say.
 SCHEMAS = ROOT.parent / "shared" / "schemas"
 
@@ -45,18 +47,24 @@ def _made(space: Workspace, target: str, good: str) -> Result:
 def tests_gate(space: Workspace) -> Result:
     """The changed apps, what stands on them, whole journeys, and the rules of the house."""
     space.build.mkdir(exist_ok=True)
-    (space.build / "coverage.xml").unlink(missing_ok=True)
+    for name in ("coverage.xml", "tests.xml"):
+        (space.build / name).unlink(missing_ok=True)
     folders = test_folders(space)
     covered = [f"--cov={home}" for home in _homes(space)]
-    ended = ran(
-        sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup", *folders,
-        *covered, "--cov-branch", f"--cov-report=xml:{space.build}/coverage.xml", "--cov-report=",
-        f"--junit-xml={space.build}/tests.xml", cwd=space.root,
-    )  # fmt: skip
-    (space.build / "tests.txt").write_text(ended.stdout + ended.stderr)
+    log = space.build / "tests.txt"
+    with log.open("w") as stream:
+        # Straight into the file, so that a long run can be watched.
+        ended = subprocess.run(
+            [
+                sys.executable, "-m", "pytest", "-q", *PARALLEL, *folders,
+                *covered, "--cov-branch", f"--cov-report=xml:{space.build}/coverage.xml",
+                "--cov-report=", f"--junit-xml={space.build}/tests.xml",
+            ],
+            cwd=space.root, stdout=stream, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
     said = _counted(space.build / "tests.xml")
     if ended.returncode:
-        return failed(f"{said}; all of it in build/tests.txt", _tail(ended.stdout + ended.stderr))
+        return failed(f"{said}; all of it in build/tests.txt", _tail(log.read_text()))
     return passed(f"{said} in {', '.join(folders)}")
 
 

@@ -60,7 +60,9 @@ def test_only_the_changed_apps_and_the_rules_of_the_house_are_tested(repository)
     ]
 
 
-def test_failing_tests_fail_the_gate(repository):
+def test_failing_tests_fail_the_gate(repository, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr(commands, "PARALLEL", ("-p", "pytest_cov"))
     repository.write("apps/order/src/order/__init__.py", "")
     repository.write("apps/order/tests/test_x.py", "def test_it():\n    assert 1 == 2\n")
     result = commands.tests_gate(repository.space())
