@@ -98,10 +98,11 @@ def refuse_early(view: View) -> View:
 @blueprint.alt_response(200, schema=schemas.Order, description="The same request again.")
 def place_order(wish: Wish, order_id: UUID) -> Response:
     """
-    Hold seats and price them. The id is yours; repeating the request is harmless.
+    Hold seats and price them.
 
-    While the run's waiting room is hot, the header `Admission-Pass` must carry its pass; otherwise
-    the answer is 403 `not_admitted`, with where to wait.
+    The id is yours; repeating the request is harmless. While the run's waiting room is hot, the
+    header `Admission-Pass` must carry its pass; otherwise the answer is 403 `not_admitted`, with
+    where to wait. A repetition may come with a pass that has ended.
     """
     now = utc_now()
     require_pass(current_parts(), order_id, wish.run_id, now=now)

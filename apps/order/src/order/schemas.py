@@ -11,7 +11,7 @@ SEAT_ID_MAX = 999_999
 PASSENGERS_MAX = 20
 IDENTITY_KINDS = ("nid", "passport", "birth_certificate")
 EXAMPLE_RUN = "5a8f0d7e-3e9c-5d7b-9c53-0c7a7d0e4a11"
-STATION_EXAMPLE = {"example": "DHK"}
+STATION_EXAMPLE = {"example": "DA"}
 
 
 class PassengerWish(Schema):
@@ -32,7 +32,7 @@ class OrderWish(Schema):
     """Seats by their ids, one for each passenger, or a class in which they are chosen."""
 
     run_id = fields.UUID(required=True, metadata={"example": EXAMPLE_RUN})
-    from_station = Text(length_max=8, required=True, data_key="from", metadata={"example": "DHK"})
+    from_station = Text(length_max=8, required=True, data_key="from", metadata={"example": "DA"})
     to_station = Text(length_max=8, required=True, data_key="to", metadata={"example": "CTG"})
     passengers = fields.List(
         fields.Nested(PassengerWish),
@@ -230,7 +230,7 @@ _PASSENGER_EXAMPLE = {
 }
 _RIDE_EXAMPLE = {
     "run_id": EXAMPLE_RUN,
-    "from": "DHK",
+    "from": "DA",
     "to": "CTG",
     "passengers": [_PASSENGER_EXAMPLE],
 }

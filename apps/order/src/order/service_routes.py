@@ -31,7 +31,7 @@ def pin_order(order_id: UUID, payment_id: UUID) -> Response:
 @service_required("payment")
 @blueprint.response(204)
 def unpin_order(order_id: UUID, payment_id: UUID) -> None:
-    """The payment was declined or abandoned."""
+    """Take a pin back: the payment was declined or abandoned, and may not confirm any more."""
     settlement.unpin_order(order_id=order_id, payment_id=payment_id)
 
 
