@@ -99,10 +99,16 @@ class TrainDetailSchema(TrainSchema):
 
 class RunQuerySchema(Schema):
     from_code = Text(
-        data_key="from", required=True, length_max=64, metadata={"description": "A station_code."}
+        data_key="from",
+        required=True,
+        length_max=64,
+        metadata={"description": "A station_code.", "example": "DA"},
     )
     to_code = Text(
-        data_key="to", required=True, length_max=64, metadata={"description": "A station_code."}
+        data_key="to",
+        required=True,
+        length_max=64,
+        metadata={"description": "A station_code.", "example": "CTG"},
     )
     date = fields.Date(
         required=True,
