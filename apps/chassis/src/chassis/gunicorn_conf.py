@@ -6,6 +6,7 @@ not the service, closes an idle connection; SIGTERM lets requests in hand finish
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
@@ -21,6 +22,13 @@ loglevel = "warning"
 # Two services of one user would share the default path of the control socket.
 control_socket_disable = True
 worker_tmp_dir = os.environ.get("WEB_TMP_DIR") or None
+
+
+def on_starting(server: Any) -> None:  # noqa: ARG001 - gunicorn calls it so
+    """A container that is started again finds its folder as it was, with numbers of the dead."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    for path in Path(folder).glob("*.db") if folder else ():
+        path.unlink(missing_ok=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn calls it so
