@@ -132,6 +132,7 @@ def tidy(venv: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("packages", "ours"))
     parser.add_argument("app")
     parser.add_argument("--apps", type=Path, required=True)
     parser.add_argument("--venv", type=Path, required=True)
@@ -140,9 +141,11 @@ def main() -> None:
     ours, others = roots_of(options.apps, options.app, set(options.without.split()))
     parts = locked_requirements((options.apps / "requirements.txt").read_text())
     installation = Installation(str(options.venv / "bin" / "python"), parts)
-    installation.install(others)
-    copy_ours(options.apps, ours, installation.site)
-    tidy(options.venv)
+    if options.what == "packages":
+        installation.install(others)
+    else:
+        copy_ours(options.apps, ours, installation.site)
+        tidy(options.venv)
 
 
 if __name__ == "__main__":
