@@ -42,7 +42,11 @@ class Windows:
         Raises:
             WindowNotFound: there is none, or it closed long ago.
         """
-        return self._of(self._fresh(self._fresh_seconds), window_id)
+        known = self._fresh(self._fresh_seconds)
+        if window_id not in known:
+            # After an idle hour what this process knew may be older than the window.
+            known = self._fresh(LOOK_AGAIN_SECONDS)
+        return self._of(known, window_id)
 
     def again(self, window_id: UUID) -> Window:
         """As `get`, as fresh as can be without asking PostgreSQL for each caller."""
