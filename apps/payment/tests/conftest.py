@@ -46,7 +46,8 @@ from fake_order import FakeOrder
 PAYMENT_ORDER, ORDER_PAYMENT = "payment-calls-order-" + "x" * 20, "order-calls-payment-" + "x" * 20
 KEY, WEBHOOK_SECRET = "sandbox-key", "webhook-secret"
 CARD = {card.title: card.number for card in CARDS}
-LATE_SECONDS = 0.3
+# Long enough to be seen as declined meanwhile, on a busy machine too.
+LATE_SECONDS = 1.0
 
 
 @contextmanager
