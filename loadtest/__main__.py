@@ -33,10 +33,10 @@ def main() -> int:
         print(f"\n{plan.name}: {plan.shape.users:,} passengers", flush=True)
         outcomes.append(rush(town, plan, kept / plan.name.replace(" ", "-")))
         _say(outcomes[-1])
-    (kept / "outcomes.pickle").write_bytes(pickle.dumps(outcomes))
-    target = RESULTS if options.publish else kept
-    path = report.write(outcomes, target, options.publish or "report")
-    print(f"\nThe report: {path}")
+        # After each, so that who stops the second rush keeps the report of the first.
+        (kept / "outcomes.pickle").write_bytes(pickle.dumps(outcomes))
+        target = RESULTS if options.publish else kept
+        print(f"  the report: {report.write(outcomes, target, options.publish or 'report')}")
     return 1 if any(outcome.faults for outcome in outcomes) else 0
 
 
