@@ -23,3 +23,8 @@ def tree(rendered):
 @pytest.fixture(scope="session")
 def code():
     return read_code()
+
+
+@pytest.fixture
+def prod(tree):
+    return tree.environments["prod"]
