@@ -39,13 +39,14 @@ def build_words(engine: Engine, service: str, base: str) -> list[str]:
     arguments = {
         "SERVICE": service,
         "WITHOUT": WITHOUT.get(service, ""),
-        "REVISION": revision(),
         "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
     }
     if base:
         arguments["BASE"] = base
     words += [f"--build-arg={name}={value}" for name, value in arguments.items()]
     words += [f"--secret=id={name},src={path}" for name, path in secrets().items()]
+    # A label of its own: some builders take a cached step though the argument in it has changed.
+    words.append(f"--label=org.opencontainers.image.revision={revision()}")
     words.append("--network=host")
     if engine.name == "podman":
         # The format that knows HEALTHCHECK, and no namespaces that a plain machine may refuse.

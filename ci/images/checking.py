@@ -5,7 +5,6 @@ ended under load. One lost request, or one thing too many inside, fails it.
 
 import json
 import os
-import signal
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ BUYERS = 3
 BUYING_SECONDS = 6.0
 # Kubernetes waits ten seconds (preStop) before the signal; the gateway here hears at once.
 GRACE_SECONDS = 0.5
+SERVICE_OF = {"mail": "railgate", "gateway": "railgate"}
 ENDED = ("order", "payment")
 
 
@@ -49,7 +49,7 @@ def check(engine: Engine) -> list[str]:
 def _looked_into(system: System) -> list[str]:
     faults = []
     for name, container in system.containers.items():
-        service = name.removesuffix("-worker")
+        service = SERVICE_OF.get(name, name.removesuffix("-worker"))
         found = Inside.of(container).faults(service)
         took = system.healthy_after.get(name)
         healthy = f", healthy after {took:.1f} s" if took is not None else ""
@@ -82,7 +82,7 @@ def _replaced(system: System, name: str) -> list[str]:
     successor.start()
     successor.await_healthy(HEALTHY_SECONDS)
     write_moves(system.moves, {**_moved(system), name: f"http://127.0.0.1:{port}"})
-    system.town.signal("gateway", signal.SIGHUP)
+    system.containers["gateway"].signal("HUP")
     time.sleep(GRACE_SECONDS)
     return _ended(system, name)
 

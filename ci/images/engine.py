@@ -147,6 +147,9 @@ class Container:
         code = self.engine.run("inspect", "--format={{.State.ExitCode}}", self.name).stdout
         return int(code), took
 
+    def signal(self, name: str) -> None:
+        self.engine.run("kill", f"--signal={name}", self.name)
+
     def ask(self, program: str) -> str:
         """Run a Python program inside and give what it prints."""
         return self.engine.run("exec", "-i", self.name, "python", "-", input=program).stdout
@@ -156,4 +159,4 @@ class Container:
         return (asked.stdout + asked.stderr)[-3000:]
 
     def remove(self) -> None:
-        self.engine.run("rm", "--force", "--time=5", self.name, check=False)
+        self.engine.run("rm", "--force", "--volumes", "--time=5", self.name, check=False)

@@ -1,6 +1,6 @@
 """
-The whole Railgate with every service in its container, on this machine's loopback: PostgreSQL,
-Valkey, the mail catcher and the gateway beside them as in `make run`.
+The whole Railgate in containers, on this machine's loopback; PostgreSQL and Valkey are started
+beside them as in `make run`.
 """
 
 import contextlib
@@ -16,7 +16,6 @@ from ci.town import Town
 
 from railgate import town as table
 from railgate.servers import PostgresServer, ValkeyServer
-from railgate.supervisor import Supervisor
 
 HEALTHY_SECONDS = 120.0
 ENTRY = ("python", "/srv/entry.py")
@@ -35,18 +34,16 @@ class System:
     healthy_after: dict[str, float] = field(default_factory=dict)
 
     def container(
-        self, name: str, service: str, words: tuple[str, ...], environment: dict[str, str]
+        self, name: str, service: str, command: tuple[str, ...], environment: dict[str, str]
     ) -> Container:
-        mounts = []
-        if service == "waitingroom":
+        mounts = ["--volume=/kept"] if service in {"sandbox", "railgate"} else []
+        if service in {"waitingroom", "railgate"}:
             folder = table.now_serving_folder(self.place)
-            mounts.append(f"--volume={folder}:{folder}")
-        if service == "sandbox":
-            mounts.append("--tmpfs=/book:rw,mode=1777,size=64m")
+            mounts += [f"--volume={path}:{path}" for path in (folder, self.moves.parent)]
         made = Container(
             self.engine,
             image_of(service),
-            (*ENTRY, *words),
+            command,
             name=f"railgate-{os.getpid()}-{name}",
             environment=inside(environment),
             mounts=mounts,
@@ -57,13 +54,14 @@ class System:
     def web(self, service: table.Service, *, name: str = "", port: int = 0) -> Container:
         environment = dict(table.service_program(self.place, service).environment)
         environment["WEB_BIND"] = f"127.0.0.1:{port or self.place.port(service.name)}"
-        return self.container(name or service.name, service.name, ("web",), environment)
+        return self.container(name or service.name, service.name, (*ENTRY, "web"), environment)
 
     def run_command(self, service: table.Service, program: table.Program, number: int) -> None:
         """One-shot, as the cluster's migration."""
         words = program.command[3:]
         name = f"{service.name}-command-{number}"
-        once = self.container(name, service.name, words, dict(program.environment))
+        command = (*ENTRY, *words)
+        once = self.container(name, service.name, command, dict(program.environment))
         once.start()
         if once.wait():
             raise EngineFailed(f"{service.name} {' '.join(words)}:\n{once.log()}")
@@ -83,21 +81,13 @@ def containerised(engine: Engine, folder: Path, base_port: int) -> Iterator[Syst
     with contextlib.ExitStack() as stack:
         system = _servers(engine, folder, base_port, stack)
         stack.callback(lambda: [c.remove() for c in list(system.containers.values())])
-        supervisor = Supervisor(folder / "logs", print)
-        stack.callback(supervisor.stop)
         _prepare(system)
-        supervisor.start([table.mail_program(system.place)])
         _start_containers(system)
-        supervisor.start([table.gateway_program(system.place)])
-        state = json.loads((folder / "state.json").read_text())
-        state["pids"] = supervisor.pids
-        (folder / "state.json").write_text(json.dumps(state))
         yield system
 
 
 def _servers(engine: Engine, folder: Path, base_port: int, stack: contextlib.ExitStack) -> System:
-    for name in ("logs", "mail", "metrics", "gateway", "now-serving"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "now-serving").mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     os.chown(folder / "now-serving", USER, USER)
     ports = table.town_ports(base_port, table.SERVICES)
@@ -149,10 +139,22 @@ def _prepare(system: System) -> None:
             system.run_command(service, program, number)
 
 
+def _neighbours(system: System) -> list[Container]:
+    """The sandbox, the mail catcher and the gateway; each keeps what it keeps in a folder."""
+    place = system.place
+    sandbox = dict(table.sandbox_program(place).environment) | {"SANDBOX_FOLDER": "/kept"}
+    mail = dict(table.mail_program(place).environment) | {"MAIL_FOLDER": "/kept"}
+    gateway = dict(table.gateway_program(place).environment) | {"GATEWAY_FOLDER": "/tmp"}
+    catching = ("python", "-m", "railgate.mailcatcher")
+    return [
+        system.container("sandbox", "sandbox", (*ENTRY, "web"), sandbox),
+        system.container("mail", "railgate", catching, mail),
+        system.container("gateway", "railgate", (*ENTRY, "web"), gateway),
+    ]
+
+
 def _start_containers(system: System) -> None:
-    sandbox = dict(table.sandbox_program(system.place).environment) | {"SANDBOX_FOLDER": "/book"}
-    started = [system.container("sandbox", "sandbox", ("web",), sandbox)]
-    started += [system.web(service) for service in system.place.services]
+    started = [*_neighbours(system), *(system.web(s) for s in system.place.services)]
     for container in started:
         container.start()
     for service in system.place.services:
@@ -160,7 +162,7 @@ def _start_containers(system: System) -> None:
             environment = table.service_environment(system.place, service)
             environment["WORKER_HEARTBEAT"] = "/tmp/heartbeat"
             name = f"{service.name}-worker"
-            worker = system.container(name, service.name, ("worker",), environment)
+            worker = system.container(name, service.name, (*ENTRY, "worker"), environment)
             worker.start()
     for name, container in list(system.containers.items()):
         if not name.endswith("-worker"):
