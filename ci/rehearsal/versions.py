@@ -242,6 +242,9 @@ def backfill(database_url: str, expansion: Expansion) -> int:
     """
     Fill the column in small transactions that wait for nobody: rows that a purchase holds are
     passed over and come with the next round.
+
+    Raises:
+        RehearsalFailed: the schema is not what the backfill was written for.
     """
     table_name, key = expansion.table, expansion.key
     fill = (
@@ -258,6 +261,8 @@ def backfill(database_url: str, expansion: Expansion) -> int:
                 filled += cursor.rowcount
                 if not cursor.rowcount:
                     return filled
+    except psycopg2.Error as error:
+        raise RehearsalFailed(f"The backfill failed: {error}") from error
     finally:
         link.close()
 
