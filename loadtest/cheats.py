@@ -76,7 +76,8 @@ class TwoDevicesPassenger(Passenger):
         super().join()
         number, self.place_token = self.story.number, ""
         super().join()
-        is_same = number == self.story.number
+        # Before the opening an early place has no number yet, a moment later it may have one.
+        is_same = number is None or number == self.story.number
         self.record.cheats[f"two devices: {'one place' if is_same else 'got through'}"] += 1
 
     def place(self, choice: Choice, *, order_id: str = "", **wish) -> Answer:

@@ -145,7 +145,7 @@ class Passenger(WaitingPassenger):
         raise Ended(REFUSED, answer.code)
 
     def order_body(self, choice: Choice, **wish) -> dict:
-        people = 1 if self.kind == "fan" and "seat_ids" in wish else self.party
+        people = len(wish.get("seat_ids", ())) or self.party
         return {
             "run_id": choice.run_id,
             "from": choice.start,
