@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID, uuid4
@@ -260,13 +261,24 @@ def test_sales_are_open_where_the_waiting_room_was_never_heard(place, waitingroo
     assert place().status_code == 201
 
 
-def test_no_request_waits_for_the_waiting_room(waitingroom, admission):
+def test_the_first_request_of_a_process_meets_the_list_and_not_an_open_door(waitingroom, admission):
+    """A process that nobody has asked yet knows no window: its first buyers had passed unseen."""
+    run_id = uuid4()
+    waitingroom.heat(run_id)
+    waitingroom.pause = 0.2
+    with ThreadPoolExecutor(8) as pool:
+        refusals = list(pool.map(lambda _: refusal_of(admission, run_id), range(8)))
+    assert refusals == [str(WINDOW)] * 8
+
+
+def test_no_request_but_the_first_waits_for_the_waiting_room(waitingroom, admission):
+    admission.require(uuid4(), uuid4(), "", now=utc_now())
     waitingroom.pause = 0.4
     began = time.perf_counter()
     for _ in range(1_000):
         admission.require(uuid4(), uuid4(), "", now=utc_now())
     assert time.perf_counter() - began < 0.3
-    assert waitingroom.asked <= 1
+    assert waitingroom.asked <= 3
 
 
 def refusal_of(admission, run_id):

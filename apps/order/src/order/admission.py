@@ -2,7 +2,8 @@
 Admission passes: while a waiting room's window is hot, an order for one of its runs needs a pass
 of that window, signed for that account.
 
-Which windows are hot is asked once a second by a thread beside the requests, never in their way.
+Which windows are hot is asked once a second by a thread beside the requests. Only the first request
+of a process waits for its first answer: a process that knows no window would let everybody by.
 While the waiting room does not answer, the last list holds; until it has answered once, sales are
 open. A run in no hot window costs one look into a dictionary.
 """
@@ -25,6 +26,8 @@ from chassis.problems import Problem
 HEADER = "Admission-Pass"
 ISSUER, AUDIENCE = "railgate-waitingroom", "railgate-order"
 REFRESH_SECONDS = 1.0
+# A process that has just begun knows no window yet: its first requests wait for the first answer.
+FIRST_ANSWER_SECONDS_MAX = 3.0
 REMEMBERED_MAX = 50_000
 PASS_LENGTH_MAX = 2_000
 MALFORMED = (LookupError, ValueError, TypeError, AttributeError)
@@ -60,6 +63,7 @@ class Admission:
         self._is_heard = True
         self._is_asking = False
         self._beginning = threading.Lock()
+        self._has_asked = threading.Event()
 
     def require(self, run_id: UUID, account_id: UUID, pass_: str, *, now: datetime) -> None:
         """
@@ -69,6 +73,8 @@ class Admission:
         if self._waitingroom is None:
             return
         self._keep_asking()
+        if not self._has_asked.is_set():
+            self._has_asked.wait(FIRST_ANSWER_SECONDS_MAX)
         windows = self._hot.by_run.get(run_id)
         if windows is None:
             return
@@ -135,6 +141,7 @@ def _ask_each_second(kept: "weakref.ref[Admission]") -> None:
     """It ends with the admission it asks for."""
     while (admission := kept()) is not None:
         admission.refresh()
+        admission._has_asked.set()  # noqa: SLF001 - the thread is the admission's own
         del admission
         time.sleep(REFRESH_SECONDS)
 
@@ -155,5 +162,5 @@ def _run_id(text: str) -> UUID:
 
 def admission_at(waitingroom_url: str) -> Admission:
     """An empty address stands for a railway without a waiting room."""
-    peer = Peer("waitingroom", waitingroom_url, timeout_seconds=1.0) if waitingroom_url else None
+    peer = Peer("waitingroom", waitingroom_url, timeout_seconds=2.0) if waitingroom_url else None
     return Admission(peer)
