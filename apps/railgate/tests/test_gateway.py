@@ -228,6 +228,11 @@ def test_an_unknown_service_is_a_problem(gateway):
     assert_problem(gateway.get("/api/"), 404, "unknown_service")
 
 
+def test_a_line_break_in_a_path_is_no_way_around_the_gateway(gateway):
+    assert_problem(gateway.get("/api/nothing/%0Ax"), 404, "unknown_service")
+    assert seen(gateway.get("/api/order/echo?x=%0A"))["headers"]["x-request-id"]
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/orders", "/api/order/../../metrics"])
 def test_what_is_not_below_api_reaches_no_service(gateway, path):
     answer = gateway.get(path)

@@ -84,7 +84,8 @@ def create_gateway(
         app.router.add_get("/", _landing)
     app[BOARD] = Board(now_serving)
     app.router.add_get(NOW_SERVING, _now_serving)
-    app.router.add_route("*", "/{path:.*}", _forward)
+    # A line break in a path, written %0A, is not a dot to a pattern.
+    app.router.add_route("*", r"/{path:[\s\S]*}", _forward)
     return app
 
 
