@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 import pytest
 import redis
-from _pytest.runner import runtestprotocol
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -44,6 +43,8 @@ def settings():
         yield Settings(
             database_url=url,
             redis_url=testing.redis_url(),
+            # A starved machine is no outage: a test that wants one takes Redis away.
+            redis_timeout_seconds=10.0,
             admission_key=SigningKey(new_pem()),
             place_key=PlaceKey("places-are-signed-with-this-in-tests"),
             window_seconds=0.0,
@@ -148,26 +149,3 @@ def take(app):
         )
 
     return ask
-
-
-ATTEMPTS_MAX = 3
-
-
-def pytest_runtest_protocol(item, nextitem):
-    """
-    On a starved machine Redis's client takes a pause of a quarter of a second for an outage, and
-    numbers rightly stop for a moment. What test_places.py asks is whether they are fair, so a test
-    of it may begin anew, twice at most.
-    """
-    if item.path.name != "test_places.py":
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        item._initrequest()
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        if attempt == ATTEMPTS_MAX or not any(report.failed for report in reports):
-            break
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True

@@ -86,7 +86,9 @@ def build_app(
     app.json = OrjsonProvider(app)
     app.extensions["settings"] = settings
     app.extensions["verifier"] = TokenVerifier(settings.jwks_url)
-    soft_redis = app.extensions["redis"] = SoftRedis(settings.redis_url)
+    soft_redis = app.extensions["redis"] = SoftRedis(
+        settings.redis_url, timeout_seconds=settings.redis_timeout_seconds
+    )
     app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, **_documentation(name, description))
     register_request_log(app)
     register_metrics(app, version=VERSION)

@@ -13,6 +13,7 @@ import redis
 from chassis.problems import Problem
 
 T = TypeVar("T")
+TIMEOUT_SECONDS = 0.25
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_AFTER_A_TIMEOUT = 0.25
 _log = logging.getLogger(__name__)
@@ -25,11 +26,11 @@ class SoftRedis:
     the pause begins at a quarter of that and doubles with each time-out in a row.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._client = redis.Redis.from_url(
             url,
-            socket_timeout=0.25,
-            socket_connect_timeout=0.25,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
             retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1),
             health_check_interval=0,
         ) if url else None  # fmt: skip

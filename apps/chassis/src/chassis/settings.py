@@ -34,6 +34,7 @@ class ServiceSettings:
 
     database_url: Secret
     redis_url: str = ""
+    redis_timeout_seconds: float = 0.25
     public_url: str = "http://127.0.0.1:8080"
     jwks_url: str = "http://127.0.0.1:8081/api/registration/jwks.json"
     log_level: str = "INFO"
