@@ -28,7 +28,7 @@ from chassis.problems import Problem
 from waitingroom.models import db
 
 PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)
-# How long a lease in PostgreSQL outlives the one in Redis, and how late the latter may be set.
+# How long a lease in PostgreSQL outlives the one in Redis; how late the latter may be set whole.
 LEASE_MARGIN_SECONDS = 0.5
 INSTALL_SECONDS_MAX = 0.25
 NO_LEASE, EXHAUSTED, UNREACHABLE = -1, -2, -3
@@ -178,7 +178,10 @@ class Numbers:
         return Standing(number, is_new=True)
 
     def _refill(self, window_id: UUID, why: int, block_end: int, kept_seconds: int) -> None:
-        """Get a lease from PostgreSQL, then tell Redis; too late an answer is not passed on."""
+        """
+        Get a lease from PostgreSQL, then tell Redis. An answer that took long leaves Redis the less
+        of it, and none at all when it was as long as the lease.
+        """
         began = time.monotonic()
         lease = {"lease_seconds": self._lease_seconds + LEASE_MARGIN_SECONDS}
         renewed, start = None, block_end - self._block_size
@@ -194,9 +197,11 @@ class Numbers:
                 **lease,
             )
             start = (renewed or 0) - self._block_size
-        if renewed is None or time.monotonic() - began > INSTALL_SECONDS_MAX:
+        late_seconds = max(0.0, time.monotonic() - began - INSTALL_SECONDS_MAX)
+        left_ms = int((self._lease_seconds - late_seconds) * 1000)
+        if renewed is None or left_ms <= 0:
             return
-        words = (start, renewed, int(self._lease_seconds * 1000), kept_seconds)
+        words = (start, renewed, left_ms, kept_seconds)
         key = _block_key(window_id)
         self._redis.call(lambda client: client.eval(_INSTALL, 1, key, *words), 0)
 
