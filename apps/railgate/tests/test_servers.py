@@ -279,7 +279,8 @@ def test_without_any_program_the_sentence_says_what_to_install(open_folder, monk
 def test_the_distributions_programs_serve_where_the_wheel_does_not(open_folder, monkeypatch):
     monkeypatch.setattr(programs, "_package_folder", lambda _name: None)
     with PostgresServer(open_folder, for_tests=True) as server:
-        ask(server.create_database("order", owner="order", password="x"), "SELECT 1")
+        address = server.create_database("order", owner="order", password="x")
+        assert ask(address, "SELECT current_database()") == [("order",)]
 
 
 def test_the_cluster_stays_with_the_version_that_wrote_it(open_folder, monkeypatch):
