@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import redis
 
 pytest_plugins = ["chassis.testing"]
 _stack = contextlib.ExitStack()
@@ -25,6 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.chmod(0o755)
     postgres = _stack.enter_context(PostgresServer(folder / "postgres", for_tests=True))
     valkey = _stack.enter_context(ValkeyServer(folder / "valkey", for_tests=True))
+    with redis.Redis.from_url(valkey.url) as client:
+        # It would empty the databases of every other test process in the middle of its test.
+        client.acl_setuser("default", enabled=True, commands=["-flushall"])
     os.environ["TEST_POSTGRES_ADMIN_URL"] = postgres.admin_url
     os.environ["TEST_REDIS_URL"] = valkey.url.removesuffix("/0")
 

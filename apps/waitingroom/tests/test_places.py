@@ -104,7 +104,7 @@ def test_a_lease_is_renewed_and_no_number_is_left_out(parts, new_window, take):
 def test_after_a_flush_newcomers_stand_behind_everybody(parts, new_window, take, valkey):
     window_id = new_window()
     before = [take(parts, window_id) for _ in range(30)]
-    valkey.flushall()
+    valkey.flushdb()
     with pytest.raises(NumbersPaused):
         take(parts, window_id)
     after = until_numbers_flow(lambda: take(parts, window_id))
@@ -119,7 +119,7 @@ def test_after_a_flush_many_processes_agree_on_one_line(app, settings, new_windo
     processes = [build_parts(settings, app.extensions["redis"]) for _ in range(8)]
     window_id = new_window()
     before = [take(processes[0], window_id) for _ in range(10)]
-    valkey.flushall()
+    valkey.flushdb()
     after = in_parallel(app, 8, lambda n: until_numbers_flow(lambda: take(processes[n], window_id)))
     assert len(set(numbers_of(after))) == 8
     assert min(numbers_of(after)) > max(numbers_of(before))
@@ -128,7 +128,7 @@ def test_after_a_flush_many_processes_agree_on_one_line(app, settings, new_windo
 def test_a_place_that_is_shown_survives_a_flush(parts, new_window, take, valkey):
     window_id, account_id = new_window(), uuid4()
     first = take(parts, window_id, account_id)
-    valkey.flushall()
+    valkey.flushdb()
     shown = take(parts, window_id, account_id, shown=first.token)
     assert (shown.place, shown.is_new) == (first.place, False)
     elsewhere = take(parts, window_id, account_id)
@@ -138,7 +138,7 @@ def test_a_place_that_is_shown_survives_a_flush(parts, new_window, take, valkey)
 def test_of_two_places_the_earlier_one_counts(parts, new_window, take, valkey):
     window_id, account_id = new_window(), uuid4()
     first = take(parts, window_id, account_id)
-    valkey.flushall()
+    valkey.flushdb()
     second = until_numbers_flow(lambda: take(parts, window_id, account_id))
     assert second.place.late_number > first.place.late_number
     shown = take(parts, window_id, account_id, shown=first.token)
@@ -167,7 +167,7 @@ def test_nobody_overtakes_while_redis_comes_and_goes(
     window_id, given = new_window(), []
     for turn in range(20):
         if turn % 10 == 3:
-            valkey.flushall()
+            valkey.flushdb()
         source = parts_without_redis if turn % 10 in {6, 7} else parts
         given.append(until_numbers_flow(lambda source=source: take(source, window_id)))
     assert numbers_of(given) == sorted(set(numbers_of(given)))
@@ -225,7 +225,7 @@ def test_the_count_of_early_people_survives_a_flush(parts, new_window, take, val
     for account_id in first:
         take(parts, window_id, account_id)
     serving.keep_early_counts(parts=parts, now=utc_now())
-    valkey.flushall()
+    valkey.flushdb()
     for account_id in [*first[:30], *(uuid4() for _ in range(40))]:
         take(parts, window_id, account_id)
     serving.keep_early_counts(parts=parts, now=utc_now())

@@ -70,7 +70,7 @@ def test_neither_memory_nor_time_of_a_place_grows_with_the_line(
 ):
     parts, figures = with_settings(window_seconds=1.0), {}
     for count in SIZES:
-        valkey.flushall()
+        valkey.flushdb()
         window_id = new_window(early_places=0, serving=10**9)
         figures[count] = measured(parts, valkey, window_id, count)
     with capsys.disabled():
