@@ -7,15 +7,18 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from aiohttp import web
 
 from railgate import children, nginx
+from railgate import gateway as gateway_program
 from railgate.gateway import BODY_BYTES_MAX, create_gateway, upstreams_from
 
 NGINX = shutil.which("nginx")
+asked_for_slow = []
 KINDS = ["python", "nginx"] if NGINX else ["python"]
 
 
@@ -59,6 +62,7 @@ def an_upstream():
         )
 
     async def slow(_request):
+        asked_for_slow.append(time.monotonic())
         await asyncio.sleep(3)
         return web.Response()
 
@@ -168,6 +172,21 @@ def test_an_answer_comes_back_with_status_and_headers(gateway):
     assert answer.status_code == 409
     assert answer.json() == {"code": "seat_taken"}
     assert gateway.get("/api/order/echo").headers["ETag"] == '"1"'
+
+
+def test_a_slow_service_takes_no_connection_from_the_others(upstream_port, monkeypatch):
+    monkeypatch.setattr(gateway_program, "CONNECTIONS_PER_SERVICE", 2)
+    address = f"http://127.0.0.1:{upstream_port}"
+    port = children.free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    app = create_gateway({"order": address, "ticket": address}, answer_seconds=2.0)
+    before = len(asked_for_slow)
+    with serving(app, port), ThreadPoolExecutor(6) as people:
+        slow = [people.submit(httpx.get, f"{url}/order/slow", timeout=20) for _ in range(6)]
+        while len(asked_for_slow) < before + 2:
+            time.sleep(0.01)
+        assert httpx.get(f"{url}/ticket/echo").status_code == 200
+        assert not any(answer.done() for answer in slow)
 
 
 def test_redirects_and_cookies_are_passed_on_not_followed(gateway):

@@ -8,6 +8,7 @@ has nginx, nginx does the same (`railgate.nginx`).
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -34,6 +35,8 @@ CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 30.0
 # The services keep an idle connection for 75 seconds: we are the first to close it.
 IDLE_SECONDS = 30.0
+# Each service has connections of its own: a slow one takes none from the others.
+CONNECTIONS_PER_SERVICE = 128
 # A service that is being restarted refuses connections for a second or two.
 RETRY_PAUSES = (0.1, 0.4, 1.0)
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -60,7 +63,7 @@ PAGE = web.AppKey("page", str)
 BOARD = web.AppKey("board", Board)
 NOW_SERVING = "/api/waitingroom/windows/{window_id:[0-9a-f-]{36}}/now-serving"
 ID = web.RequestKey("request_id", str)
-SESSION = web.AppKey("session", aiohttp.ClientSession)
+SESSIONS = web.AppKey("sessions", dict[str, aiohttp.ClientSession])
 ANSWERED_WITHIN = web.AppKey("answered_within", float)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,7 +80,7 @@ def create_gateway(
     app = web.Application(middlewares=[_with_request_id], client_max_size=BODY_BYTES_MAX)
     app[UPSTREAMS] = Upstreams(upstreams, moves)
     app[ANSWERED_WITHIN] = answer_seconds
-    app.cleanup_ctx.append(_client_session)
+    app.cleanup_ctx.append(_client_sessions)
     app.router.add_get("/healthz", _healthz)
     if "web" not in upstreams:
         app[PAGE] = page
@@ -185,7 +188,7 @@ async def _ask(request: web.Request, name: str, body: bytes) -> aiohttp.ClientRe
     Raises:
         TimeoutError, aiohttp.ClientError: the service gave no answer.
     """
-    session = request.app[SESSION]
+    session = request.app[SESSIONS][name]
     headers = _headers_for_service(request)
     pauses = RETRY_PAUSES if request.method in IDEMPOTENT else ()
     for pause in (*pauses, None):
@@ -252,20 +255,27 @@ def _problem(request: web.Request, code: str) -> web.Response:
     )
 
 
-async def _client_session(app: web.Application) -> AsyncIterator[None]:
-    timeout = aiohttp.ClientTimeout(
-        total=None, sock_connect=CONNECT_SECONDS, sock_read=app[ANSWERED_WITHIN]
-    )
-    connector = aiohttp.TCPConnector(limit=256, keepalive_timeout=IDLE_SECONDS)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
+async def _client_sessions(app: web.Application) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        app[SESSIONS] = {
+            name: await stack.enter_async_context(_client_session(app[ANSWERED_WITHIN]))
+            for name in app[UPSTREAMS].names
+        }
+        yield
+
+
+def _client_session(answer_seconds: float) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=CONNECTIONS_PER_SERVICE, keepalive_timeout=IDLE_SECONDS
+        ),
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=CONNECT_SECONDS, sock_read=answer_seconds
+        ),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers={"User-Agent", "Accept", "Accept-Encoding", "Content-Type"},
-    ) as session:
-        app[SESSION] = session
-        yield
+    )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ class Upstreams:
     def __contains__(self, name: str) -> bool:
         return name in self._at_start
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._at_start)
+
     def address(self, name: str) -> str | None:
         return self._now.get(name)
 
