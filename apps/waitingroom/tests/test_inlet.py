@@ -82,8 +82,9 @@ def test_the_pace_settles_around_what_order_can_bear():
     assert 90 < sum(seen[50:]) / 150 < 125
 
 
-def serving_after(serving, *, tail, pace=50.0, elapsed_seconds=1.0, stock=PLENTY):
-    return next_serving(serving, tail=tail, pace=pace, elapsed_seconds=elapsed_seconds, stock=stock)
+def serving_after(serving, *, tail, pace=50.0, elapsed_seconds=1.0, stock=PLENTY, **more):
+    given = {"tail": tail, "pace": pace, "elapsed_seconds": elapsed_seconds, "stock": stock}
+    return next_serving(serving, **given, **more)
 
 
 def test_a_round_lets_in_what_the_pace_allows():
@@ -99,6 +100,12 @@ def test_an_idle_hour_saves_nothing_up():
 
 def test_near_the_end_only_as_many_are_let_in_as_seats_are_left():
     assert serving_after(100, tail=10_000, stock=Stock(3, 0)) == 106
+
+
+def test_who_is_on_the_way_is_counted_against_what_is_free():
+    stock = Stock(30, 0)
+    assert serving_after(100, tail=10_000, stock=stock, on_their_way=55) == 105
+    assert serving_after(100, tail=10_000, stock=stock, on_their_way=99) == 100
 
 
 @pytest.mark.parametrize("stock", [Stock(0, 0), Stock(0, 5)])

@@ -16,7 +16,7 @@ from waitingroom import publishing, queries, serving
 from waitingroom.clients.order import OrderClient
 from waitingroom.clients.ticket import TicketClient
 from waitingroom.operations import NotYetServed, WindowSoldOut, admit
-from waitingroom.serving import PressureWatch
+from waitingroom.serving import CallWatch, PressureWatch, Watches
 from waitingroom.stock import QUESTIONS_A_ROUND, StockWatch
 from waitingroom.window import EARLY, LATE, Place
 from waitingroom.windows import Windows
@@ -106,17 +106,12 @@ class Worker:
     def __init__(self, parts, url):
         order = OrderClient(url)
         self.parts, self.now = parts, utc_now()
-        self.pressure_watch = PressureWatch(order)
-        self.stock_watch = StockWatch(order, TicketClient(url))
+        stock = StockWatch(order, TicketClient(url))
+        self.watches = Watches(PressureWatch(order), stock, CallWatch())
 
     def round(self, *, seconds=1.0):
         self.now += timedelta(seconds=seconds)
-        serving.move_lines(
-            parts=self.parts,
-            pressure_watch=self.pressure_watch,
-            stock_watch=self.stock_watch,
-            now=self.now,
-        )
+        serving.move_lines(parts=self.parts, watches=self.watches, now=self.now)
 
     def rounds(self, count):
         for _ in range(count):
@@ -177,10 +172,23 @@ def test_a_pace_that_the_last_seats_bound_is_not_raised(worker, rush, neighbours
     neighbours.set_run(run_id, free=1)
     worker.round()
     before = read(window_id)
-    worker.rounds(5)
+    worker.rounds(40)
     after = read(window_id)
     assert after.people_per_second == before.people_per_second
-    assert after.serving == before.serving + 10
+    assert before.serving + 2 <= after.serving <= before.serving + 3 * 2
+
+
+def test_who_was_called_and_has_not_come_yet_counts_as_coming(worker, rush):
+    """Five hundred free seats: a thousand people on their way, however fast the pace."""
+    window_id, _ = rush
+    called = []
+    for _ in range(40):
+        worker.round()
+        called.append(read(window_id).serving)
+    seconds = int(serving.NOTICED_WITHIN.total_seconds())
+    steps = range(len(called) - seconds)
+    assert max(called[step + seconds] - called[step] for step in steps) <= 1_000
+    assert called[seconds - 1] == 1_000 < called[-1]
 
 
 def test_sold_out_closes_the_line_and_returned_seats_open_it_again(

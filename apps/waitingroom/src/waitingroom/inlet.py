@@ -48,9 +48,10 @@ class Stock:
             return OPEN
         return HELD_BY_OTHERS if self.seats_held > 0 else SOLD_OUT
 
-    def bears(self, people: float) -> bool:
-        """Whether so many may be let in at once for what is free."""
-        return self.seats_free * PEOPLE_PER_SEAT >= people
+    @property
+    def people_max(self) -> int:
+        """How many may be on their way to what is free."""
+        return PEOPLE_PER_SEAT * self.seats_free
 
 
 def next_pace(
@@ -82,15 +83,22 @@ def _is_too_much(pressure: Pressure, bounds: Bounds) -> bool:
 
 
 def next_serving(
-    serving: int, *, tail: int, pace: float, elapsed_seconds: float, stock: Stock | None
+    serving: int,
+    *,
+    tail: int,
+    pace: float,
+    elapsed_seconds: float,
+    stock: Stock | None,
+    on_their_way: int = 0,
 ) -> int:
     """
     The number up to which people are served next; never less than `serving`. It runs ahead of
     `tail`, the last number given, by one round at most, so that an idle hour saves nothing up.
+    Who was called and is still `on_their_way` has taken nothing yet from what is free.
     """
     if stock is not None and stock.state != OPEN:
         return serving
     round_size = max(1, int(pace * min(max(elapsed_seconds, 0.0), ELAPSED_SECONDS_MAX)))
     if stock is not None:
-        round_size = min(round_size, PEOPLE_PER_SEAT * stock.seats_free)
+        round_size = min(round_size, max(0, stock.people_max - on_their_way))
     return max(serving, min(serving + round_size, tail + round_size))

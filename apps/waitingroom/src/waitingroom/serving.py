@@ -4,9 +4,11 @@ number up to which people are served. One worker moves it; a second one standing
 """
 
 import logging
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
+from uuid import UUID
 
 from sqlalchemy import CursorResult, update
 from sqlalchemy.dialects.postgresql import insert
@@ -23,6 +25,8 @@ from waitingroom.pressure import Durations, pressure_between
 from waitingroom.stock import StockWatch
 from waitingroom.window import OPEN, Window
 
+# A page looks every fifteen seconds at the least, and a little later when the network is slow.
+NOTICED_WITHIN = timedelta(seconds=18)
 _log = logging.getLogger(__name__)
 
 
@@ -43,25 +47,58 @@ class PressureWatch:
         return pressure_between(last[1], readings, elapsed_seconds=elapsed_seconds)
 
 
+class CallWatch:
+    """Up to which number people were called when, so that those on their way can be counted."""
+
+    def __init__(self) -> None:
+        self._calls: dict[UUID, deque[tuple[datetime, int]]] = defaultdict(deque)
+
+    def on_their_way(self, window: Window, now: datetime) -> int:
+        """
+        Who was called within the time that a page may take to notice. Where nothing was free
+        they have been told so, and nobody is on the way.
+        """
+        calls = self._calls[window.window_id]
+        if window.stock != OPEN:
+            calls.clear()
+        calls.append((now, window.serving))
+        while calls[0][0] < now - NOTICED_WITHIN:
+            calls.popleft()
+        return window.serving - calls[0][1]
+
+
 @dataclass(frozen=True)
 class Line:
     """One open window with the last number of its line."""
 
     window: Window
     tail: int
+    on_their_way: int
 
     @property
     def is_anybody_waiting(self) -> bool:
         return self.tail > self.window.serving
 
+    def is_bound_by(self, pace: float, stock: Stock | None) -> bool:
+        """Whether a faster pace would let more people in: there are some, and something is free."""
+        has_seats = stock is None or stock.people_max >= self.on_their_way + pace
+        return self.is_anybody_waiting and has_seats
 
-def move_lines(
-    *, parts: Parts, pressure_watch: PressureWatch, stock_watch: StockWatch, now: datetime
-) -> int:
+
+@dataclass(frozen=True)
+class Watches:
+    """What one worker remembers from round to round."""
+
+    pressure: PressureWatch
+    stock: StockWatch
+    calls: CallWatch
+
+
+def move_lines(*, parts: Parts, watches: Watches, now: datetime) -> int:
     """One round: let people in. It always rests afterwards, so it gives 0."""
-    pressure = pressure_watch.pressure(now)
-    lines = [_line(parts, window) for window in _hot_windows(parts, now)]
-    stocks = [_stock(stock_watch, line.window) for line in lines]
+    pressure = watches.pressure.pressure(now)
+    lines = [_line(parts, watches.calls, window, now) for window in _hot_windows(parts, now)]
+    stocks = [_stock(watches.stock, line.window) for line in lines]
     round_ = _begin_round(parts, lines, stocks, pressure, now)
     if round_ is None:
         return 0
@@ -84,11 +121,11 @@ def _hot_windows(parts: Parts, now: datetime) -> list[Window]:
     return [fix_early_places(parts=parts, window=window) for window in windows]
 
 
-def _line(parts: Parts, window: Window) -> Line:
+def _line(parts: Parts, calls: CallWatch, window: Window, now: datetime) -> Line:
     """Where Redis does not know the last number, the last one reserved is the safe answer."""
     last = parts.numbers.last_number(window.window_id)
     late = window.numbers_reserved if last is None else last
-    return Line(window, (window.early_places or 0) + late)
+    return Line(window, (window.early_places or 0) + late, calls.on_their_way(window, now))
 
 
 def _stock(stock_watch: StockWatch, window: Window) -> Stock | None:
@@ -120,7 +157,8 @@ def _begin_round(
         pace,
         pressure=pressure,
         is_anybody_waiting=any(
-            line.is_anybody_waiting and (stock is None or stock.bears(pace))
+            line.is_anybody_waiting
+            and (stock is None or stock.people_max >= line.on_their_way + pace)
             for line, stock in zip(lines, stocks, strict=True)
         ),
         elapsed_seconds=elapsed_seconds,
@@ -156,7 +194,12 @@ def _move(
     """Never backwards: the row is changed only as it was seen."""
     window = line.window
     serving = next_serving(
-        window.serving, tail=line.tail, pace=pace, elapsed_seconds=elapsed_seconds, stock=stock
+        window.serving,
+        tail=line.tail,
+        pace=pace,
+        elapsed_seconds=elapsed_seconds,
+        stock=stock,
+        on_their_way=line.on_their_way,
     )
     calm_since = None if line.is_anybody_waiting else window.calm_since or now
     calm_seconds = timedelta(seconds=parts.settings.calm_seconds)

@@ -12,7 +12,7 @@ from waitingroom.app import create_app
 from waitingroom.clients.order import OrderClient
 from waitingroom.clients.ticket import TicketClient
 from waitingroom.parts import current_parts
-from waitingroom.serving import PressureWatch
+from waitingroom.serving import CallWatch, PressureWatch, Watches
 from waitingroom.settings import Settings
 from waitingroom.stock import StockWatch
 
@@ -23,15 +23,10 @@ PUBLISH_SECONDS = 0.5
 def loops_of(app: Flask) -> list[Loop]:
     settings: Settings = app.extensions["settings"]
     order, ticket = OrderClient(settings.order_url), TicketClient(settings.ticket_url)
-    pressure_watch, stock_watch = PressureWatch(order), StockWatch(order, ticket)
+    watches = Watches(PressureWatch(order), StockWatch(order, ticket), CallWatch())
 
     def move_lines() -> int:
-        return serving.move_lines(
-            parts=current_parts(),
-            pressure_watch=pressure_watch,
-            stock_watch=stock_watch,
-            now=utc_now(),
-        )
+        return serving.move_lines(parts=current_parts(), watches=watches, now=utc_now())
 
     def keep_early_counts() -> int:
         return serving.keep_early_counts(parts=current_parts(), now=utc_now())
