@@ -21,6 +21,7 @@ from sqlalchemy import select, text
 from werkzeug.serving import make_server
 
 from chassis.application import utc_now
+from chassis.peers import Peer
 from chassis.settings import Secret
 from chassis.testing import (
     as_service,
@@ -101,6 +102,8 @@ def service(order_service, sandbox_url):
         settings = Settings(
             database_url=Secret(database_url),
             redis_url=redis_url(),
+            # Nobody's: a Railgate that runs beside the tests has keys of its own.
+            jwks_url="http://127.0.0.1:9/",
             public_url="http://railgate.test",
             log_level="ERROR",
             database_pool_size=20,
@@ -272,9 +275,12 @@ class Desk:
 @pytest.fixture
 def silent_provider(desk, monkeypatch):
     """A provider that cannot be reached until the fixture's `return_to_work` is called."""
-    client = desk.parts.provider._peer._client
-    working = client.base_url
-    client.base_url = f"http://127.0.0.1:{free_port()}"
-    silence = SimpleNamespace(return_to_work=lambda: setattr(client, "base_url", working))
+    client = desk.parts.provider
+    working, nobody = client._peer, Peer("provider", f"http://127.0.0.1:{free_port()}")
+    silence = SimpleNamespace(
+        fall_silent=lambda: setattr(client, "_peer", nobody),
+        return_to_work=lambda: setattr(client, "_peer", working),
+    )
+    silence.fall_silent()
     yield silence
     silence.return_to_work()

@@ -281,15 +281,14 @@ def test_a_session_that_the_provider_has_lost_is_given_up_when_its_time_is_over(
     assert desk.order.orders[desk.shown(payment_id)["order_id"]].payment_id is None
 
 
-def test_a_silent_provider_only_delays(desk, silent_provider, monkeypatch):
+def test_a_silent_provider_only_delays(desk, silent_provider):
     silent_provider.return_to_work()
     payment_id = desk.paid("Never notifies")
-    client = desk.parts.provider._peer._client
-    working, client.base_url = client.base_url, "http://127.0.0.1:9"
+    silent_provider.fall_silent()
     assert hear(desk, payment_id) == "pending"
     desk.reconcile(after=20)
     assert desk.state(payment_id) == "pending"
-    client.base_url = working
+    silent_provider.return_to_work()
     desk.reconcile(after=100)
     assert desk.state(payment_id) == "captured"
 
