@@ -10,8 +10,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from chassis.application import utc_now
-from chassis.database import new_database, transaction
+from chassis.database import new_database, register_database, transaction
 from chassis.outbox import OutboxColumns, deliver_due, enqueue
+from chassis.settings import Secret, ServiceSettings
 from chassis.testing import empty_tables, fresh_database
 
 db = new_database()
@@ -25,13 +26,13 @@ class Outbox(OutboxColumns, db.Model):
 def application():
     app = Flask("outbox")
     with fresh_database("outbox") as url:
-        app.config["SQLALCHEMY_DATABASE_URI"] = url.replace("postgresql:", "postgresql+psycopg2:")
-        db.init_app(app)
+        register_database(app, db, ServiceSettings(database_url=Secret(url)))
         with app.app_context():
             db.create_all()
             yield app
             db.session.remove()
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 @pytest.fixture

@@ -12,15 +12,41 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Index, Text, Uuid, select, update
+from sqlalchemy import Index, Text, Uuid, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from chassis.database import UtcDateTime, transaction
+from chassis.database import Statement, UtcDateTime, read_rows, transaction
 
 LEASE_SECONDS = 60
 BACKOFF_SECONDS_MAX = 300
 _log = logging.getLogger(__name__)
+
+# Asked for several times a second by each worker, mostly in vain.
+LEASE = Statement(
+    "outbox_lease",
+    {"topic": "text", "now": "timestamptz", "until": "timestamptz", "limit": "int"},
+    """
+WITH due AS MATERIALIZED (
+    SELECT message_id FROM outbox
+    WHERE topic = :topic AND delivered_at IS NULL AND due_at <= :now
+    ORDER BY due_at LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox SET due_at = :until, attempts = attempts + 1
+FROM due WHERE outbox.message_id = due.message_id
+RETURNING outbox.message_id, outbox.topic, outbox.payload, outbox.attempts
+""",
+)
+MARK_DELIVERED = Statement(
+    "outbox_mark_delivered",
+    {"message_id": "uuid", "now": "timestamptz"},
+    """
+UPDATE outbox SET delivered_at = :now, last_error = NULL
+WHERE message_id = :message_id
+RETURNING message_id
+""",
+)
 
 
 class OutboxColumns:
@@ -91,14 +117,14 @@ def deliver_due(
 ) -> int:
     """
     Hand the due messages of a topic to `handler`, one after the other, and return how many
-    arrived. A message is leased first, in a transaction of its own, so no network call happens
-    inside one and a worker that dies only delays it by the lease.
+    arrived. A message is leased first, in a statement by itself, so no network call happens
+    inside a transaction and a worker that dies only delays it by the lease.
 
     After half of the lease no message is begun; what is left goes back at once, so that a slow
     receiver is not told the same by two workers. One call of `handler` has the other half.
     """
     leased_until = now + timedelta(seconds=lease_seconds)
-    messages = _lease(db, outbox, topic, now=now, until=leased_until, limit=limit)
+    messages = _lease(db, topic, now=now, until=leased_until, limit=limit)
     began, delivered = time.monotonic(), 0
     for place, message in enumerate(messages):
         if time.monotonic() - began > lease_seconds / 2:
@@ -110,7 +136,9 @@ def deliver_due(
             _log.warning("outbox %s %s: %s", topic, message.message_id, error)
             _put_back(db, outbox, message, error, now=_after(now, began))
         else:
-            _mark_delivered(db, outbox, message, now=_after(now, began))
+            read_rows(
+                db, MARK_DELIVERED, {"message_id": message.message_id, "now": _after(now, began)}
+            )
             delivered += 1
     return delivered
 
@@ -120,24 +148,13 @@ def _after(now: datetime, began: float) -> datetime:
 
 
 def _lease(
-    db: SQLAlchemy, outbox: Any, topic: str, *, now: datetime, until: datetime, limit: int
+    db: SQLAlchemy, topic: str, *, now: datetime, until: datetime, limit: int
 ) -> list[Message]:
-    due = (
-        select(outbox.message_id)
-        .where(outbox.topic == topic, outbox.delivered_at.is_(None), outbox.due_at <= now)
-        .order_by(outbox.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    lease = (
-        update(outbox)
-        .where(outbox.message_id.in_(due.scalar_subquery()))
-        .values(due_at=until, attempts=outbox.attempts + 1)
-        .returning(outbox.message_id, outbox.topic, outbox.payload, outbox.attempts)
-        .execution_options(synchronize_session=False)
-    )
-    with transaction(db) as session:
-        return [Message(*row) for row in session.execute(lease)]
+    values = {"topic": topic, "now": now, "until": until, "limit": limit}
+    return [
+        Message(row.message_id, row.topic, row.payload, row.attempts)
+        for row in read_rows(db, LEASE, values)
+    ]
 
 
 def _hand_back(
@@ -165,15 +182,5 @@ def _put_back(
             update(outbox)
             .where(outbox.message_id == message.message_id)
             .values(due_at=now + timedelta(seconds=wait_seconds), last_error=str(error)[:500])
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _mark_delivered(db: SQLAlchemy, outbox: Any, message: Message, *, now: datetime) -> None:
-    with transaction(db) as session:
-        session.execute(
-            update(outbox)
-            .where(outbox.message_id == message.message_id)
-            .values(delivered_at=now, last_error=None)
             .execution_options(synchronize_session=False)
         )
