@@ -2,8 +2,9 @@
 A crash at any step is finished by whoever comes next.
 
 Each flow is run once whole to count its boundaries - before and after every call to a neighbour,
-and before every commit - and then once for each boundary with a crash exactly there, as if the
-process had been killed. Afterwards only the passenger's repetition and the reconciler act.
+before every commit, and before every statement that is a transaction by itself - and then once for
+each boundary with a crash exactly there, as if the process had been killed. Afterwards only the
+passenger's repetition and the reconciler act.
 """
 
 import functools
@@ -12,11 +13,23 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
+from chassis.database import AUTOCOMMIT
 from chassis.testing import empty_tables
+from payment import statements
 from payment.models import db
 
 # The provider's own notices would act at the same time; here only this test's event arrives.
 NOBODY = "http://127.0.0.1:9/"
+WRITES = tuple(
+    statement.execute.partition(" (")[0]
+    for statement in (
+        statements.RECORD_PAYMENT,
+        statements.FIX_AMOUNT,
+        statements.KEEP_EVENT,
+        statements.MOVE_PAYMENT,
+        statements.MOVE_AND_POST,
+    )
+)
 RECOVERY = (20, 140, 200, 400, 800, 1600)
 
 
@@ -36,14 +49,23 @@ class Boundaries:
             for name in names:
                 monkeypatch.setattr(client, name, self._watched(getattr(client, name)))
         with desk.app.app_context():
-            self._target = db.session
-        event.listen(self._target, "before_commit", self._before_commit)
+            self._listened = [
+                (db.session, "before_commit", self._before_commit),
+                (db.engines[AUTOCOMMIT], "before_cursor_execute", self._before_statement),
+            ]
+        for listened in self._listened:
+            event.listen(*listened)
 
     def close(self):
-        event.remove(self._target, "before_commit", self._before_commit)
+        for listened in self._listened:
+            event.remove(*listened)
 
     def _before_commit(self, _session):
         self.here()
+
+    def _before_statement(self, _connection, _cursor, sql, *_):
+        if sql.startswith(WRITES):
+            self.here()
 
     def _watched(self, call):
         @functools.wraps(call)
@@ -102,7 +124,7 @@ def test_a_crash_at_any_boundary_ends_as_if_there_had_been_none(desk, monkeypatc
     try:
         run_flow(desk, boundaries, card, are_seats_gone=are_seats_gone, dies_at=10**6)
         boundaries_of_flow = boundaries.passed_in_flow
-        assert boundaries_of_flow > 10
+        assert boundaries_of_flow > 15
         for dies_at in range(1, boundaries_of_flow + 1):
             desk.order.reset()
             empty_tables(desk.app, db)

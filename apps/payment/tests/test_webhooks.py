@@ -1,12 +1,13 @@
 """Webhooks come late, twice, out of order, forged and after a 500 of ours: they converge."""
 
+import dataclasses
 import threading
 import time
 from uuid import uuid4
 
 import pytest
 
-from payment import operations
+from payment import statements
 
 
 def paid_in_silence(desk, **changes):
@@ -170,10 +171,17 @@ def test_an_event_of_a_session_that_is_not_ours_is_kept_and_answered(desk):
 
 
 def test_after_a_500_of_ours_the_repeated_notice_is_taken(desk, monkeypatch):
+    """An event is not kept unless the reconciler is told of it."""
     payment_id = paid_in_silence(desk)
     event = desk.event(payment_id)
+    keeping = statements.KEEP_EVENT
+    failing = dataclasses.replace(
+        keeping,
+        name="keep_event_and_fail",
+        sql=keeping.sql.replace("SET look_at = :soon", "SET look_at = :soon, checks = checks / 0"),
+    )
     with monkeypatch.context() as broken:
-        broken.setattr(operations, "_expect_news", lambda *_: 1 / 0)
+        broken.setattr(statements, "KEEP_EVENT", failing)
         assert desk.notify(event).status_code == 500
         assert desk.events() == []
     assert desk.notify(event).status_code == 200

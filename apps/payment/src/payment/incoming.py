@@ -7,7 +7,7 @@ import orjson
 from marshmallow import ValidationError
 
 from chassis.problems import InvalidRequest, Problem
-from payment.schemas import ProviderEvent
+from payment.schemas import PROVIDER_EVENT
 from payment.signatures import is_genuine
 
 
@@ -28,7 +28,7 @@ def read_event(header: str, body: bytes, *, secret: str, now: datetime) -> dict[
     if not is_genuine(header, body, secret, now.timestamp()):
         raise BadSignature
     try:
-        return dict(ProviderEvent().load(orjson.loads(body)))
+        return dict(PROVIDER_EVENT.load(orjson.loads(body)))
     except orjson.JSONDecodeError as error:
         raise MalformedJson from error
     except ValidationError as error:

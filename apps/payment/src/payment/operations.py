@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis.database import transaction
+from chassis.database import read_rows, transaction
 from chassis.peers import PeerUnavailable
 from chassis.problems import IdReused, InvalidRequest, NotFound, Problem
-from payment import queries
+from payment import queries, statements
 from payment.advancing import advance
 from payment.clients.order import ORDER_NOT_FOUND, Pin
 from payment.clients.provider import ProviderRefused
-from payment.models import Payment, ProviderEvent, Refund, db
+from payment.models import Payment, Refund, db
 from payment.parts import Parts
 from payment.payment_life import (
+    CAPTURED,
     CREATED,
     DECLINED,
     MONEY_MAY_COME,
@@ -30,10 +31,12 @@ from payment.payment_life import (
     is_own_page,
 )
 from payment.queries import Record
-from payment.records import change, move
+from payment.records import change, move_alone
 
 ASK_SECONDS_MIN = 2.0
 EVENT_GRACE_SECONDS = 5.0
+# The states in which an event can be news.
+WAITING = sorted(MONEY_MAY_COME - {CAPTURED} | {DECLINED})
 _log = logging.getLogger(__name__)
 
 
@@ -110,8 +113,7 @@ def open_payment(
     return_url = return_url or public_url
     if not is_own_page(return_url, public_url):
         raise InvalidRequest(errors={"return_url": ["It has to lead back to this site."]})
-    is_new = _record_payment(parts, payment_id, account_id, order_id, return_url, now)
-    payment = _payment(payment_id)
+    payment, is_new = _record_payment(parts, payment_id, account_id, order_id, return_url, now)
     asked = (account_id, order_id, return_url)
     if asked != (payment.account_id, payment.order_id, payment.return_url):
         raise IdReused
@@ -137,27 +139,25 @@ def receive_event(
 ) -> None:
     """
     Keep a genuine event once, then look at its payment. That this fails is no reason to refuse
-    the event: the reconciler has been told of it in the transaction that keeps it.
+    the event: the reconciler has been told of it in the statement that keeps it.
     """
     event = {
         "event_id": event_id,
         "event_type": event_type,
         "session_id": session_id,
         "occurred_at": occurred_at,
-        "received_at": now,
+        "now": now,
+        "payment_id": _payment_id_of(session_id),
+        "waiting": WAITING,
+        "soon": now + timedelta(seconds=EVENT_GRACE_SECONDS),
     }
-    payment_id = _payment_id_of(session_id)
-    with transaction(db) as session:
-        session.execute(insert(ProviderEvent).values(event).on_conflict_do_nothing())
-        if payment_id is not None:
-            _expect_news(payment_id, now)
-    if payment_id is not None:
+    for payment in read_rows(db, statements.KEEP_EVENT, event):
         try:
-            advance(parts=parts, payment_id=payment_id, now=now)
+            advance(parts=parts, payment=payment, now=now)
         except PeerUnavailable as silence:
-            _log.warning("payment %s waits: %s", payment_id, silence)
+            _log.warning("payment %s waits: %s", payment.payment_id, silence)
         except Exception:  # noqa: BLE001 - the event is safe, and the reconciler comes back to it
-            _log.exception("payment %s could not be advanced", payment_id)
+            _log.exception("payment %s could not be advanced", payment.payment_id)
 
 
 def request_refund(
@@ -213,21 +213,18 @@ def _payment(payment_id: UUID) -> Record:
 
 def _record_payment(
     parts: Parts, payment_id: UUID, account_id: UUID, order_id: UUID, return_url: str, now: datetime
-) -> bool:
-    bound = timedelta(seconds=parts.settings.abandon_after_seconds)
+) -> tuple[Record, bool]:
+    """Of two at once, the second waits for the first and may find it only by looking again."""
     values = {
         "payment_id": payment_id,
         "order_id": order_id,
         "account_id": account_id,
         "return_url": return_url,
-        "state": CREATED,
-        "created_at": now,
-        "changed_at": now,
-        "look_at": now + bound,
+        "now": now,
+        "look_at": now + timedelta(seconds=parts.settings.abandon_after_seconds),
     }
-    insertion = insert(Payment).values(values).on_conflict_do_nothing()
-    with transaction(db) as session:
-        return session.execute(insertion.returning(Payment.payment_id)).first() is not None
+    recorded = read_rows(db, statements.RECORD_PAYMENT, values)
+    return (recorded[0], recorded[0].is_new) if recorded else (_payment(payment_id), False)
 
 
 def _pin(parts: Parts, payment: Record, now: datetime) -> Record:
@@ -241,35 +238,28 @@ def _pin(parts: Parts, payment: Record, now: datetime) -> Record:
         reason = OrderNotHeld.code if is_own else OrderNotFound.code
         return _decline_unpinned(parts, payment, reason, now, owed_to_order=UNPIN)
     ends_at = pin.pinned_until - timedelta(seconds=parts.settings.session_margin_seconds)
-    with transaction(db) as session:
-        session.execute(
-            update(Payment)
-            .where(
-                Payment.payment_id == payment.payment_id,
-                Payment.state == CREATED,
-                Payment.amount_minor.is_(None),
-            )
-            .values(
-                amount_minor=pin.amount_minor,
-                currency=pin.currency,
-                description=pin.description,
-                contact_email=pin.contact_email,
-                contact_name=pin.contact_name,
-                session_expires_at=ends_at if ends_at > now else pin.pinned_until,
-            )
-            .execution_options(synchronize_session=False)
-        )
-    return _payment(payment.payment_id)
+    values = {
+        "payment_id": payment.payment_id,
+        "amount_minor": pin.amount_minor,
+        "currency": pin.currency,
+        "description": pin.description,
+        "contact_email": pin.contact_email,
+        "contact_name": pin.contact_name,
+        "session_expires_at": ends_at if ends_at > now else pin.pinned_until,
+    }
+    fixed = read_rows(db, statements.FIX_AMOUNT, values)
+    return fixed[0] if fixed else _payment(payment.payment_id)
 
 
 def _decline_unpinned(
     parts: Parts, payment: Record, reason: str, now: datetime, *, owed_to_order: str | None = None
 ) -> Record:
-    with transaction(db):
-        move(parts, payment, DECLINED, now=now, reason=reason, owed_to_order=owed_to_order)
-    if owed_to_order:
+    declined = move_alone(
+        parts, payment, DECLINED, now=now, reason=reason, owed_to_order=owed_to_order
+    )
+    if declined is not None:
         with contextlib.suppress(PeerUnavailable):
-            advance(parts=parts, payment_id=payment.payment_id, now=now)
+            advance(parts=parts, payment=declined, now=now)
     return _payment(payment.payment_id)
 
 
@@ -286,8 +276,11 @@ def _open_session(parts: Parts, payment: Record, now: datetime) -> Record:
     except ProviderRefused as no:
         reason = str(no) or "provider_refused"
         return _decline_unpinned(parts, payment, reason, now, owed_to_order=UNPIN)
-    with transaction(db):
-        move(parts, payment, PENDING, now=now, redirect_url=session.page_url, asked_at=now)
+    opened = move_alone(
+        parts, payment, PENDING, now=now, redirect_url=session.page_url, asked_at=now
+    )
+    if opened is not None:
+        return opened
     current = _payment(payment.payment_id)
     if current.state == DECLINED:
         # It was given up while the provider was slow: nobody shall pay on that page.
@@ -302,10 +295,10 @@ def _ask_how_it_stands(parts: Parts, payment: Record, now: datetime) -> Record:
     if payment.asked_at is not None and payment.asked_at > recently:
         return payment
     with transaction(db):
-        may_ask = change(payment, asked_at=now)
-    if may_ask:
+        asking = change(payment, asked_at=now)
+    if asking is not None:
         with contextlib.suppress(PeerUnavailable):
-            advance(parts=parts, payment_id=payment.payment_id, now=now)
+            advance(parts=parts, payment=asking, now=now)
     return _payment(payment.payment_id)
 
 
@@ -314,29 +307,6 @@ def _payment_id_of(session_id: str) -> UUID | None:
         return UUID(session_id)
     except ValueError:
         return None
-
-
-def _expect_news(payment_id: UUID, now: datetime) -> None:
-    """Let the reconciler and the refunds' loop look soon, should this process get no further."""
-    soon = now + timedelta(seconds=EVENT_GRACE_SECONDS)
-    waiting = MONEY_MAY_COME - {"captured"} | {DECLINED}
-    quiet = {"synchronize_session": False}
-    db.session.execute(
-        update(Payment)
-        .where(
-            Payment.payment_id == payment_id,
-            Payment.state.in_(waiting),
-            or_(Payment.look_at.is_(None), Payment.look_at > soon),
-        )
-        .values(look_at=soon)
-        .execution_options(**quiet)
-    )
-    db.session.execute(
-        update(Refund)
-        .where(Refund.payment_id == payment_id, Refund.state == REQUESTED, Refund.due_at > soon)
-        .values(due_at=soon)
-        .execution_options(**quiet)
-    )
 
 
 def _owe(payment_id: UUID, amount_minor: int) -> None:

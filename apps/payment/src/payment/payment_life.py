@@ -159,6 +159,11 @@ def look_again_at(
     return None
 
 
+def can_have_refunds(state: str, *, owed_minor: int) -> bool:
+    """Until the money was said to be there, each refund on record counts as owed."""
+    return state not in {CREATED, PENDING} or owed_minor > 0
+
+
 def is_own_page(url: str, public_url: str) -> bool:
     """Whether a browser that follows `url` stays on the product's own origin."""
     if not url.isascii() or not url.isprintable() or "\\" in url or " " in url:

@@ -8,15 +8,23 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, select, tuple_
 
+from chassis.database import Statement, read_rows
 from payment.models import Irregularity, Payment, Refund, db
 from payment.payment_life import REQUESTED
 
 Record = Row[Any]
 PAYMENTS_MAX = 100
+# By name: a prepared statement may not change its result when a migration adds a column.
+PAYMENT_COLUMNS = ", ".join(Payment.__table__.columns.keys())
+PAYMENT_BY_ID = Statement(
+    "payment_by_id",
+    {"payment_id": "uuid"},
+    f"SELECT {PAYMENT_COLUMNS} FROM payment WHERE payment_id = :payment_id",  # noqa: S608 - our own columns
+)
 
 
 def payment_by_id(payment_id: UUID) -> Record | None:
-    rows = _rows(select(Payment.__table__).where(Payment.payment_id == payment_id))
+    rows = read_rows(db, PAYMENT_BY_ID, {"payment_id": payment_id})
     return rows[0] if rows else None
 
 
@@ -40,6 +48,8 @@ def refund_by_id(refund_id: UUID) -> Record | None:
 
 def refunds_of(payment_ids: list[UUID]) -> dict[UUID, list[Record]]:
     """The refunds by payment, the oldest first."""
+    if not payment_ids:
+        return {}
     found: dict[UUID, list[Record]] = {payment_id: [] for payment_id in payment_ids}
     wanted = select(Refund.__table__).where(Refund.payment_id.in_(payment_ids))
     for refund in _rows(wanted.order_by(Refund.created_at, Refund.refund_id)):

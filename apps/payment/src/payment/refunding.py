@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from chassis.database import transaction
+from chassis.database import run_statement, transaction
 from chassis.peers import PeerUnavailable
 from payment import mails, queries
 from payment.clients.provider import ProviderRefused
@@ -25,6 +25,7 @@ from payment.payment_life import (
 )
 from payment.queries import Record
 from payment.records import move, note, post, write_mail
+from payment.statements import IS_ANY_REFUND_DUE
 
 LEASE_SECONDS = 60
 WAIT_SECONDS_MAX = 300
@@ -37,6 +38,8 @@ def execute_due(*, parts: Parts, now: datetime) -> int:
     Execute what is due and give how many refunds came to an end. A refund is leased first, so that
     two workers do not share it; what the provider did before a crash it does not do again.
     """
+    if not run_statement(db, IS_ANY_REFUND_DUE, {"now": now}).is_any_due:
+        return 0
     ended = 0
     for refund in _lease(now):
         try:

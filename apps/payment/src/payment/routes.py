@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import g, request
+from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from chassis.application import utc_now
@@ -13,7 +13,9 @@ from payment import operations, queries, schemas
 from payment.incoming import read_event
 from payment.operations import PaymentNotFound, RefundNotFound
 from payment.parts import current_parts
+from payment.payment_life import can_have_refunds
 from payment.queries import Record
+from payment.rendering import json_response, payment_body
 from payment.signatures import HEADER
 
 blueprint = Blueprint("payments", __name__, description="Payments, refunds, provider's events.")
@@ -33,8 +35,14 @@ EVENT_BODY = {
 
 
 def _shown(payments: list[Record]) -> list[dict[str, Any]]:
-    refunds = queries.refunds_of([payment.payment_id for payment in payments])
-    return [{**one._mapping, "refunds": refunds[one.payment_id]} for one in payments]  # noqa: SLF001 - Row's public mapping
+    refunds = queries.refunds_of(
+        [
+            one.payment_id
+            for one in payments
+            if can_have_refunds(one.state, owed_minor=one.refund_owed_minor)
+        ]
+    )
+    return [payment_body(one, refunds.get(one.payment_id, [])) for one in payments]
 
 
 @blueprint.route("/payments/<uuid:payment_id>", methods=["PUT"])
@@ -45,35 +53,35 @@ def _shown(payments: list[Record]) -> list[dict[str, Any]]:
 @blueprint.alt_response(404, **CONFLICT, description="There is no such order of yours.")
 @blueprint.alt_response(409, **CONFLICT, description="The order cannot be paid, or id_reused.")
 @blueprint.alt_response(503, **CONFLICT, description="Silence behind us; repeat the request.")
-def put_payment(wish: dict[str, Any], payment_id: UUID) -> tuple[dict[str, Any], int]:
+def put_payment(wish: dict[str, Any], payment_id: UUID) -> Response:
     """Begin to pay for an order, and be told where. The id is yours; repeating is harmless."""
     opened = operations.open_payment(
         parts=current_parts(), payment_id=payment_id, account_id=g.identity.account_id,
         order_id=wish["order_id"], return_url=wish.get("return_url"), now=utc_now(),
     )  # fmt: skip
-    return _shown([opened.payment])[0], 201 if opened.is_new else 200
+    return json_response(_shown([opened.payment])[0], 201 if opened.is_new else 200)
 
 
 @blueprint.route("/payments/<uuid:payment_id>")
 @account_required
 @blueprint.response(200, schemas.Payment)
 @blueprint.alt_response(404, **CONFLICT, description="There is no such payment of yours.")
-def get_payment(payment_id: UUID) -> dict[str, Any]:
+def get_payment(payment_id: UUID) -> Response:
     """One of your payments."""
     payment = queries.payment_of(g.identity.account_id, payment_id)
     if payment is None:
         raise PaymentNotFound
-    return _shown([payment])[0]
+    return json_response(_shown([payment])[0])
 
 
 @blueprint.route("/payments")
 @account_required
 @blueprint.arguments(schemas.PaymentsQuery, location="query")
 @blueprint.response(200, schemas.Payments)
-def list_payments(query: dict[str, Any]) -> dict[str, Any]:
+def list_payments(query: dict[str, Any]) -> Response:
     """Your payments, the newest first; with `order_id`, those of an order."""
     found = queries.payments_of(g.identity.account_id, query.get("order_id"))
-    return {"payments": _shown(found)}
+    return json_response({"payments": _shown(found)})
 
 
 @blueprint.route("/provider-events", methods=["POST"])
@@ -82,13 +90,13 @@ def list_payments(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, schemas.EventReceipt)
 @blueprint.alt_response(400, **CONFLICT, description="Forged, stale or malformed.")
 @blueprint.alt_response(422, **CONFLICT, description="Signed, but not an event.")
-def receive_event() -> dict[str, Any]:
+def receive_event() -> Response:
     """The provider's webhook. A repeated event gets the same answer."""
     parts, now = current_parts(), utc_now()
     secret = parts.settings.provider_webhook_secret
     event = read_event(request.headers.get(HEADER, ""), request.get_data(), secret=secret, now=now)
     operations.receive_event(parts=parts, now=now, **event)
-    return {"is_received": True}
+    return json_response({"is_received": True})
 
 
 @blueprint.route("/refunds/<uuid:refund_id>", methods=["PUT"])

@@ -110,6 +110,10 @@ class ProviderEvent(Schema):
     occurred_at = Instant(required=True, format="iso", metadata={"example": EXAMPLE_TIME})
 
 
+# Built once: a schema copies its fields each time one is made of it.
+PROVIDER_EVENT = ProviderEvent()
+
+
 class IrregularitiesQuery(Schema):
     before = fields.UUID(
         load_default=None,
