@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from sandbox import background
+
 APPROVES = "4000 0000 0000 0000"
 KEY, SECRET = "test-key", "test-webhook-secret"
 
@@ -48,6 +50,17 @@ def test_a_dead_shop_holds_up_nobody(provider):
     provider.pay(provider.open(webhook_url=address), APPROVES)
     provider.pay(provider.open(), APPROVES)
     assert provider.shop.wait_for(1) == ["payment.authorised"]
+
+
+@pytest.fixture
+def slow_clock(monkeypatch):
+    monkeypatch.setattr(background, "TICK_SECONDS", 60.0)
+
+
+def test_a_notice_leaves_at_once_and_does_not_wait_for_the_clock(slow_clock, provider):
+    for count in (1, 2, 3):
+        provider.pay(provider.open(), APPROVES)
+        assert provider.shop.wait_for(count) == ["payment.authorised"] * count
 
 
 @contextmanager

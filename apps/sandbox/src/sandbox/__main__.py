@@ -28,6 +28,8 @@ class Server(BaseApplication):
             "workers": 1,
             "threads": THREADS,
             "worker_class": "gthread",
+            # Longer than any caller keeps a connection, so that none is closed under a request.
+            "keepalive": 75,
             "graceful_timeout": 5,
             "loglevel": "warning",
             "control_socket_disable": True,

@@ -7,15 +7,14 @@ import hashlib
 import hmac
 import json
 import logging
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPException
 from uuid import uuid4
 
-import httpx
-
 from sandbox.cards import Notice
-from sandbox.store import Store
+from sandbox.posting import Poster
+from sandbox.store import Connection, Store
 
 SEND_SECONDS = 5.0
 LEASE_SECONDS = 12.0
@@ -52,7 +51,7 @@ def signature(secret: str, body: bytes, *, now: float) -> str:
     return f"t={stamp},v1={signed.hexdigest()}"
 
 
-def announce(db: sqlite3.Connection, event: Event, notice: Notice, *, now: float) -> None:
+def announce(db: Connection, event: Event, notice: Notice, *, now: float) -> None:
     """Write the notices of an event, in the transaction of the change it tells of."""
     if notice == "never":
         return
@@ -84,12 +83,22 @@ def _body(event: Event, event_type: str, *, now: float) -> str:
 
 
 def _write(
-    db: sqlite3.Connection, event: Event, body: str, *, due_at: float, attempts_lost: int = 0
+    db: Connection, event: Event, body: str, *, due_at: float, attempts_lost: int = 0
 ) -> None:
     db.execute(
         "INSERT INTO notice (session_id, url, body, due_at, attempts_lost) VALUES (?, ?, ?, ?, ?)",
         (event.session_id, event.webhook_url, body, due_at, attempts_lost),
     )
+    db.has_notices = True
+
+
+def is_any_due(store: Store, *, now: float) -> bool:
+    with store.reading() as db:
+        return bool(
+            db.execute("SELECT EXISTS (SELECT 1 FROM notice WHERE due_at <= ?)", (now,)).fetchone()[
+                0
+            ]
+        )
 
 
 def take_due(store: Store, *, now: float) -> Due | None:
@@ -110,10 +119,10 @@ def take_due(store: Store, *, now: float) -> Due | None:
 
 
 def deliver(
-    store: Store, due: Due, client: httpx.Client, *, secret: str, retry_seconds: float, now: float
+    store: Store, due: Due, poster: Poster, *, secret: str, retry_seconds: float, now: float
 ) -> bool:
     """Send one leased notice and write down whether it arrived."""
-    error = _send(due, client, secret=secret, now=now)
+    error = _send(due, poster, secret=secret, now=now)
     wait = min(retry_seconds * 2 ** min(due.attempts - 1, 16), RETRY_SECONDS_MAX)
     later = None if not error or due.attempts >= ATTEMPTS_MAX else now + wait
     with store.writing() as db:
@@ -126,7 +135,7 @@ def deliver(
     return not error
 
 
-def _send(due: Due, client: httpx.Client, *, secret: str, now: float) -> str | None:
+def _send(due: Due, poster: Poster, *, secret: str, now: float) -> str | None:
     """Give what went wrong, or nothing."""
     if due.attempts <= due.attempts_lost:
         return "lost on purpose"
@@ -136,7 +145,7 @@ def _send(due: Due, client: httpx.Client, *, secret: str, now: float) -> str | N
         "Railgate-Signature": signature(secret, body, now=now),
     }
     try:
-        answer = client.post(due.url, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        status = poster.post(due.url, body, headers)
+    except (OSError, HTTPException, ValueError) as error:
         return type(error).__name__
-    return None if answer.is_success else f"answered {answer.status_code}"
+    return None if 200 <= status < 300 else f"answered {status}"

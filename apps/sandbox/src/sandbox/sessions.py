@@ -3,7 +3,6 @@ The life of a payment session: opened by the shop, paid by a card on the hosted 
 voided or refunded by the shop. Everything may be repeated; nothing is done twice.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from sandbox.cards import BY_NUMBER, CARDS, Card
 from sandbox.notices import Event, announce
 from sandbox.refusals import Refusal
-from sandbox.store import Store
+from sandbox.store import Connection, Store
 
 
 class SessionNotFound(Refusal):
@@ -78,6 +77,9 @@ class Session(Asked):
     def paid_with(self) -> Card:
         return BY_NUMBER.get(self.card, CARDS[0])
 
+    def is_over(self, now: float) -> bool:
+        return self.state == "open" and self.expires_at <= now
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refund:
@@ -110,6 +112,11 @@ def open_session(store: Store, asked: Asked, *, now: float) -> tuple[Session, bo
 
 
 def session_of(store: Store, session_id: str, *, now: float) -> Session:
+    """Reading is enough, unless its time is over and nobody has noticed yet."""
+    with store.reading() as db:
+        known = _stored(db, session_id)
+    if known is not None and not known.is_over(now):
+        return known
     with _session(store, session_id, now=now) as (_, session):
         return session
 
@@ -140,21 +147,26 @@ def capture(store: Store, session_id: str, amount_minor: int, *, now: float) -> 
     Raises:
         NotCapturable, CaptureRefused, AmountDiffers, BankDown
     """
-    with _counting_attempt(store, session_id, now=now):
-        pass
     with _session(store, session_id, now=now) as (db, session):
         if session.state == "captured" and session.captured_minor == amount_minor:
             return session
-        if session.state != "authorised":
-            raise AmountDiffers if session.state == "captured" else NotCapturable
-        if session.paid_with.is_capture_refused:
-            raise CaptureRefused
-        if session.capture_attempts <= session.paid_with.capture_failures:
-            raise BankDown
-        if amount_minor > session.authorised_minor:
-            raise AmountDiffers
-        taken = replace(session, captured_minor=amount_minor)
-        return _end(db, taken, "captured", now=now)
+        tried = replace(session, capture_attempts=session.capture_attempts + 1)
+        refusal = _refusal_to_capture(tried, amount_minor)
+        if refusal is None:
+            return _end(db, replace(tried, captured_minor=amount_minor), "captured", now=now)
+        # An attempt that fails counts as well, so it is committed before it is refused.
+        _save(db, tried)
+    raise refusal
+
+
+def _refusal_to_capture(session: Session, amount_minor: int) -> type[Refusal] | None:
+    if session.state != "authorised":
+        return AmountDiffers if session.state == "captured" else NotCapturable
+    if session.paid_with.is_capture_refused:
+        return CaptureRefused
+    if session.capture_attempts <= session.paid_with.capture_failures:
+        return BankDown
+    return AmountDiffers if amount_minor > session.authorised_minor else None
 
 
 def void(store: Store, session_id: str, *, now: float) -> Session:
@@ -206,6 +218,10 @@ def refund(
 
 def wake_due(store: Store, *, late_seconds: float, now: float) -> int:
     """Let happen what happens by itself, and return how many sessions it concerned."""
+    is_due = "SELECT EXISTS (SELECT 1 FROM session WHERE wakes_at <= ?)"
+    with store.reading() as db:
+        if not db.execute(is_due, (now,)).fetchone()[0]:
+            return 0
     with store.writing() as db:
         due = db.execute(
             "SELECT * FROM session WHERE wakes_at <= ? ORDER BY wakes_at LIMIT 50", (now,)
@@ -216,9 +232,7 @@ def wake_due(store: Store, *, late_seconds: float, now: float) -> int:
 
 
 @contextmanager
-def _session(
-    store: Store, session_id: str, *, now: float
-) -> Iterator[tuple[sqlite3.Connection, Session]]:
+def _session(store: Store, session_id: str, *, now: float) -> Iterator[tuple[Connection, Session]]:
     with store.writing() as db:
         session = _find(db, session_id, now=now)
         if session is None:
@@ -226,26 +240,20 @@ def _session(
         yield db, session
 
 
-@contextmanager
-def _counting_attempt(store: Store, session_id: str, *, now: float) -> Iterator[None]:
-    """Attempts are counted in a transaction of their own: one that fails counts as well."""
-    with _session(store, session_id, now=now) as (db, session):
-        _save(db, replace(session, capture_attempts=session.capture_attempts + 1))
-        yield
-
-
-def _find(db: sqlite3.Connection, session_id: str, *, now: float) -> Session | None:
+def _find(db: Connection, session_id: str, *, now: float) -> Session | None:
     """An open session whose time is over has expired, whether or not anybody noticed."""
-    row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
-    if row is None:
-        return None
-    session = Session(**row)
-    if session.state == "open" and session.expires_at <= now:
+    session = _stored(db, session_id)
+    if session is not None and session.is_over(now):
         return _expire(db, session, now=now)
     return session
 
 
-def _expire(db: sqlite3.Connection, session: Session, *, now: float) -> Session:
+def _stored(db: Connection, session_id: str) -> Session | None:
+    row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    return None if row is None else Session(**row)
+
+
+def _expire(db: Connection, session: Session, *, now: float) -> Session:
     """The clock of a late card goes on: it wakes again, at once, to learn when it shall approve."""
     is_late = session.paid_with.verdict == "approve_late"
     _announce(db, session, "payment.expired", session.amount_minor, now=now)
@@ -254,7 +262,7 @@ def _expire(db: sqlite3.Connection, session: Session, *, now: float) -> Session:
     return expired
 
 
-def _woken(db: sqlite3.Connection, session: Session, *, late_seconds: float, now: float) -> None:
+def _woken(db: Connection, session: Session, *, late_seconds: float, now: float) -> None:
     if session.state == "open":
         session = _expire(db, session, now=now)
     if session.state != "expired" or session.wakes_at is None:
@@ -266,7 +274,7 @@ def _woken(db: sqlite3.Connection, session: Session, *, late_seconds: float, now
         _save(db, replace(session, wakes_at=approves_at))
 
 
-def _approve(db: sqlite3.Connection, session: Session, *, now: float) -> Session:
+def _approve(db: Connection, session: Session, *, now: float) -> Session:
     card = session.paid_with
     given = max(session.amount_minor - card.shortfall_minor, 1)
     session = replace(session, authorised_minor=given)
@@ -275,9 +283,7 @@ def _approve(db: sqlite3.Connection, session: Session, *, now: float) -> Session
     return _end(db, session, "authorised", now=now)
 
 
-def _end(
-    db: sqlite3.Connection, session: Session, state: str, *, now: float, reason: str = ""
-) -> Session:
+def _end(db: Connection, session: Session, state: str, *, now: float, reason: str = "") -> Session:
     session = replace(session, state=state, reason=reason, wakes_at=None)
     _save(db, session)
     amount_minor = session.captured_minor or session.authorised_minor or session.amount_minor
@@ -285,7 +291,7 @@ def _end(
     return session
 
 
-def _save(db: sqlite3.Connection, session: Session) -> None:
+def _save(db: Connection, session: Session) -> None:
     db.execute(
         "UPDATE session SET state = :state, card = :card, reason = :reason, wakes_at = :wakes_at,"
         " authorised_minor = :authorised_minor, captured_minor = :captured_minor,"
@@ -295,7 +301,7 @@ def _save(db: sqlite3.Connection, session: Session) -> None:
 
 
 def _announce(
-    db: sqlite3.Connection, session: Session, event_type: str, amount_minor: int, *, now: float
+    db: Connection, session: Session, event_type: str, amount_minor: int, *, now: float
 ) -> None:
     event = Event(
         type=event_type,
@@ -308,7 +314,7 @@ def _announce(
     announce(db, event, session.paid_with.notice, now=now)
 
 
-def _refunds(db: sqlite3.Connection, session_id: str) -> list[Refund]:
+def _refunds(db: Connection, session_id: str) -> list[Refund]:
     rows = db.execute(
         "SELECT refund_id, session_id, amount_minor, state FROM refund"
         " WHERE session_id = ? ORDER BY created_at, refund_id",

@@ -1,12 +1,14 @@
 """
 One SQLite file holds everything the sandbox knows, so that a restart loses nothing.
 
-A connection lives as long as one piece of work; writers wait for each other.
+One connection serves all threads, one piece of work after the other: each takes a fraction of a
+millisecond, and writers that SQLite makes wait for each other would sleep for longer.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SCHEMA = """
@@ -52,34 +54,55 @@ CREATE INDEX IF NOT EXISTS notice_due_at ON notice (due_at) WHERE due_at IS NOT 
 BUSY_SECONDS = 10
 
 
+class Connection(sqlite3.Connection):
+    """`has_notices` tells that the work in hand has written notices, which wait for its commit."""
+
+    has_notices = False
+
+
 class Store:
+    """`on_notices` is called after each commit that leaves notices to be sent."""
+
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "sandbox.sqlite3"
-        with closing(self._connect()) as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(SCHEMA)
+        self._turn = threading.Lock()
+        self._db = self._connect()
+        self.on_notices: Callable[[], None] = lambda: None
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._connect()) as db:
-            yield db
+    def reading(self) -> Iterator[Connection]:
+        with self._turn:
+            yield self._db
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Connection]:
         """One transaction: committed when the block ends, undone when it fails."""
-        with closing(self._connect()) as db:
-            db.execute("BEGIN IMMEDIATE")
+        with self._turn:
+            self._db.has_notices = False
+            self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield db
+                yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
+            has_notices = self._db.has_notices
+        if has_notices:
+            self.on_notices()
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+    def _connect(self) -> Connection:
+        db = sqlite3.connect(
+            self._path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Connection,
+        )
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(SCHEMA)
         return db
