@@ -6,10 +6,13 @@ goes when the run ends. Parallel test processes share them, each with databases 
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+
+from chassis.batches import flush_batches
 
 pytest_plugins = ["chassis.testing"]
 _stack = contextlib.ExitStack()
@@ -31,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
         client.acl_setuser("default", enabled=True, commands=["-flushall"])
     os.environ["TEST_POSTGRES_ADMIN_URL"] = postgres.admin_url
     os.environ["TEST_REDIS_URL"] = valkey.url.removesuffix("/0")
+
+
+@pytest.fixture(autouse=True)
+def _lines_of_requests_are_written_within_their_test() -> Iterator[None]:
+    yield
+    flush_batches()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

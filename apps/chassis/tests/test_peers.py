@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import jwt
 import orjson
 import pytest
-from flask import Flask, g
 
 from chassis.peers import IDLE_SECONDS_MAX, Peer, PeerRefused, PeerUnavailable
+from chassis.visits import begin_visit, end_visit
 
 SECRET = "caller-calls-callee-" + "x" * 20
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\nETag: one\r\n\r\n{"is":true}'
@@ -177,9 +177,10 @@ def test_the_service_token_is_signed_anew_after_half_of_its_life(neighbour):
 
 @contextmanager
 def asked_with(request_id):
-    with Flask("caller").test_request_context():
-        g.request_id = request_id
-        yield
+    asked = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_X_REQUEST_ID": request_id}
+    _, token = begin_visit(asked)
+    yield
+    end_visit(token)
 
 
 def test_the_request_id_is_passed_on(peer, neighbour):

@@ -1,6 +1,6 @@
 """One way to build a service's Flask application; each service adds its routes and its checks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,24 @@ from uuid import UUID
 import flask_smorest
 import orjson
 import swagger_ui_bundle
-from flask import Flask, Response, send_from_directory
+from flask import Flask, Response, request, send_from_directory
 from flask.json.provider import JSONProvider
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import text
 
+from chassis.batches import Batch
 from chassis.cache import SoftRedis
 from chassis.database import register_database
 from chassis.health import Check, register_health
 from chassis.identity import TokenVerifier, public
-from chassis.logs import configure_logging, register_request_log
-from chassis.metrics import register_metrics
-from chassis.problems import CONTENT_TYPE, ProblemSchema, register_problem_handlers
+from chassis.logs import are_requests_logged, configure_logging, write_request_lines
+from chassis.metrics import Durations, register_metrics
+from chassis.problems import CONTENT_TYPE, Problem, ProblemSchema, register_problem_handlers
 from chassis.settings import ServiceSettings
+from chassis.shortcuts import BODY_BYTES_MAX, Answer, Environ, Shortcut, problem_answer
+from chassis.visits import Visit, begin_visit, current_visit, end_visit
 
 VERSION = "0.1.0"
-BODY_BYTES_MAX = 64 * 1024
 
 
 class OrjsonProvider(JSONProvider):
@@ -46,9 +48,75 @@ def _as_json(value: Any) -> Any:
 
 
 class Application(Flask):
+    """
+    Flask with one record of each request around it (`chassis.visits`) instead of hooks within, and
+    with shortcuts before it.
+    """
+
+    def __init__(self, import_name: str) -> None:
+        super().__init__(import_name, static_folder=None)
+        self.shortcuts: tuple[Shortcut, ...] = ()
+        self._visits: Batch[Visit] | None = None
+
+    def record_visits(self, durations: Durations) -> None:
+        """Called once it is known what the log takes."""
+        is_logged = are_requests_logged()
+
+        def write(visits: list[Visit]) -> None:
+            durations.count(visits)
+            if is_logged:
+                write_request_lines(self.name, visits)
+
+        self._visits = Batch(write)
+
+    def wsgi_app(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        visit, token = begin_visit(environ)
+
+        def begin(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            headers.append(("X-Request-Id", visit.request_id))
+            visit.end(int(status[:3]))
+            if self._visits is not None:
+                self._visits.add(visit)
+            return start_response(status, headers, *error)
+
+        try:
+            for shortcut in self.shortcuts:
+                answer = self._short_answer(shortcut, environ, visit)
+                if answer is not None:
+                    begin(answer.status_line, answer.header_list())
+                    return (answer.body,)
+            return super().wsgi_app(environ, begin)
+        finally:
+            end_visit(token)
+
+    def _short_answer(self, shortcut: Shortcut, environ: Environ, visit: Visit) -> Answer | None:
+        try:
+            answer = shortcut.answer(environ)
+        except Problem as problem:
+            answer = problem_answer(problem)
+        except Exception as error:  # noqa: BLE001 - answered as if a view had raised it
+            with self.request_context(environ):
+                answer = _as_answer(self.make_response(self.handle_user_exception(error)))
+        if answer is not None:
+            visit.rule = shortcut.rule
+        return answer
+
+    def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
+        visit, rule = current_visit(), request.url_rule
+        if visit is not None and rule is not None:
+            visit.rule = rule.rule
+        return super().finalize_request(rv, from_error_handler)
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view or hook of ours is a coroutine, so none is asked, seven times a request."""
         return func
+
+
+def _as_answer(response: Response) -> Answer:
+    kept = [(n, v) for n, v in response.headers if n not in {"Content-Type", "Content-Length"}]
+    return Answer(
+        response.status_code, response.get_data(), response.content_type or "", tuple(kept)
+    )
 
 
 class Api(flask_smorest.Api):
@@ -75,13 +143,13 @@ def build_app(
     description: str,
     checks: Sequence[Check] = (),
     import_name: str,
-) -> Flask:
+) -> Application:
     """
     Put the parts together. `import_name` is the service's package, so that `root_path` finds its
     migrations; `name` becomes the app's name, its prefix `/api/<name>` and its metric label.
     """
     configure_logging(name, settings.log_level)
-    app = Application(import_name, static_folder=None)
+    app = Application(import_name)
     app.name = name
     app.json = OrjsonProvider(app)
     app.extensions["settings"] = settings
@@ -90,8 +158,7 @@ def build_app(
         settings.redis_url, timeout_seconds=settings.redis_timeout_seconds
     )
     app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, **_documentation(name, description))
-    register_request_log(app)
-    register_metrics(app, version=VERSION)
+    app.record_visits(register_metrics(app, version=VERSION))
     every_check = [*checks, Check("redis", soft_redis.ping, is_soft=True)]
     if db is not None:
         register_database(app, db, settings)

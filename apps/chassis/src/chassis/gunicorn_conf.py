@@ -31,6 +31,13 @@ def on_starting(server: Any) -> None:  # noqa: ARG001 - gunicorn calls it so
         path.unlink(missing_ok=True)
 
 
+def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn calls it so
+    """What the last requests left behind is written before the process goes."""
+    from chassis.batches import flush_batches
+
+    flush_batches()
+
+
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn calls it so
     """A dead worker's gauges leave the sum."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

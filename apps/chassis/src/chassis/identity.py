@@ -19,6 +19,7 @@ from flask import current_app, g, request
 from flask_smorest import Blueprint
 
 from chassis.problems import Problem
+from chassis.visits import current_visit
 
 ISSUER = AUDIENCE = "railgate"
 SERVICE_TOKEN_SECONDS = 60
@@ -128,8 +129,12 @@ class TokenVerifier:
                 self._keys = published
 
 
-def _bearer() -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def bearer_token(authorization: str) -> str:
+    """
+    Raises:
+        Unauthenticated: the header carries no token.
+    """
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("An access token is needed: Authorization: Bearer …")
     return token
@@ -138,8 +143,17 @@ def _bearer() -> str:
 def identify() -> Identity:
     """Verify the request's access token and keep who it is in `g.identity`."""
     verifier = cast("TokenVerifier", current_app.extensions["verifier"])
-    g.identity = verifier.identity_of(_bearer(), time.time())
+    g.identity = identify_bearer(verifier, request.headers.get("Authorization", ""))
     return cast("Identity", g.identity)
+
+
+def identify_bearer(verifier: TokenVerifier, authorization: str) -> Identity:
+    """Verify the header's access token; the request's log line says whose it was."""
+    identity = verifier.identity_of(bearer_token(authorization), time.time())
+    visit = current_visit()
+    if visit is not None:
+        visit.account_id = identity.account_id
+    return identity
 
 
 def public(view: View) -> View:
@@ -186,7 +200,8 @@ def service_token(*, caller: str, callee: str, secret: str) -> str:
 
 
 def _identify_service(callers: tuple[str, ...]) -> None:
-    token, callee = _bearer(), current_app.name
+    token = bearer_token(request.headers.get("Authorization", ""))
+    callee = current_app.name
     for caller in callers:
         secret = getattr(current_app.extensions["settings"], f"peer_secret_{caller}_{callee}")
         try:

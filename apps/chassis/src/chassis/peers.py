@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from flask import g, has_request_context
 
 from chassis.identity import SERVICE_TOKEN_SECONDS, service_token
 from chassis.problems import Problem
+from chassis.visits import current_visit
 
 # A kept connection that has rested for longer is not used again: the way may be gone silently.
 IDLE_SECONDS_MAX = 5.0
@@ -149,8 +149,9 @@ class Peer:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if has_request_context() and "request_id" in g:
-            headers["X-Request-Id"] = g.request_id
+        visit = current_visit()
+        if visit is not None:
+            headers["X-Request-Id"] = visit.request_id
         if self._secret:
             headers["Authorization"] = f"Bearer {self._service_token()}"
         return headers
