@@ -181,6 +181,7 @@ def test_only_routes_workers_and_commands_read_the_clock():
         "routes.py",
         "staff_routes.py",
         "service_routes.py",
+        "shortcuts.py",
         "worker.py",
         "commands.py",
     }

@@ -206,6 +206,7 @@ def settings(catalogue_server: tuple[Catalogue, str]) -> Iterator[Settings]:
             definition_seconds=0.0,
             snapshot_local_seconds=0.0,
             snapshot_shared_seconds=0.001,
+            snapshot_longest_seconds=0.0,
             gate_seconds=0.001,
             database_pool_size=40,
         )

@@ -352,8 +352,8 @@ def test_a_gate_that_lets_everybody_through_sells_nothing_twice(
     offices = [another_app(gate_seconds=0.001, snapshot_shared_seconds=5.0) for _ in range(2)]
     place(offices[0], people, people.wish(run_id, 1001))
     seats = redis.Redis.from_url(settings.redis_url)
-    stale = f"[{time.time()},[]]"
-    seats.set(f"order:snapshot:{run_id}", stale, px=5_000)
+    stale = f"[{time.time()},[],null]"
+    seats.set(f"order:live-claims:{run_id}", stale, px=5_000)
 
     answers = [place(offices[1], people, people.wish(run_id, 1001)) for _ in range(5)]
 

@@ -7,6 +7,7 @@ from order import routes, service_routes
 from order.models import db
 from order.parts import build_parts
 from order.settings import Settings
+from order.shortcuts import shortcuts_of
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -19,5 +20,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         description=__doc__,
         import_name="order",
     )
-    app.extensions["parts"] = build_parts(settings, app.extensions["redis"])
+    app.extensions["parts"] = build_parts(app, settings, app.extensions["redis"])
+    app.shortcuts = shortcuts_of(app)
     return app

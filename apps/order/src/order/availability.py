@@ -1,4 +1,4 @@
-"""What is free on a leg of a run, by class and seat by seat, as of a second ago at most."""
+"""What is free on a leg of a run, by class and seat by seat: a second old, or unchanged since."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +11,12 @@ from order.snapshot import Snapshot
 
 
 def availability_body(parts: Parts, run: Run, leg: Leg, *, now: datetime) -> bytes:
-    """Written once a snapshot and leg: everybody who asks in that moment gets the same bytes."""
+    """Written once a snapshot and leg: everybody who asks meanwhile gets the same bytes."""
     snapshot = parts.snapshots.get(run.run_id)
-    body = snapshot.answers.get(leg)
+    key = (snapshot.period(now.timestamp()), run.version, run.sells(leg, now), leg)
+    body = snapshot.answers.get(key)
     if body is None:
-        body = snapshot.answers[leg] = as_json(_availability(run, leg, snapshot, now))
+        body = snapshot.answers[key] = as_json(_availability(run, leg, snapshot, now))
     return body
 
 

@@ -1,10 +1,12 @@
 """The pieces that the use cases share in one process: caches, the gate and the clients."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
+from uuid import UUID
 
-from flask import current_app
+from flask import Flask, current_app
 
 from chassis.cache import SoftRedis
 from chassis.peers import Peer
@@ -17,6 +19,7 @@ from order.definitions import Definitions
 from order.gate import Gate
 from order.identity_number import IdentityNumbers
 from order.settings import Settings
+from order.snapshot import LiveClaim
 from order.snapshots import Snapshots
 
 
@@ -34,7 +37,7 @@ class Parts:
     chance: random.Random
 
 
-def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
+def build_parts(app: Flask, settings: Settings, soft_redis: SoftRedis) -> Parts:
     ticket = TicketClient(Peer("ticket", settings.ticket_url))
     payment = Peer(
         "payment",
@@ -48,9 +51,10 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
         definitions=Definitions(ticket, fresh_seconds=settings.definition_seconds),
         snapshots=Snapshots(
             soft_redis,
-            queries.live_claims,
+            _live_claims_of(app),
             local_seconds=settings.snapshot_local_seconds,
             shared_seconds=settings.snapshot_shared_seconds,
+            longest_seconds=settings.snapshot_longest_seconds,
         ),
         gate=Gate(soft_redis, seconds=settings.gate_seconds),
         contention=Contention(),
@@ -63,5 +67,19 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
     )
 
 
+def _live_claims_of(app: Flask) -> Callable[[UUID], list[LiveClaim]]:
+    """Shortcuts have no context of Flask's, and the database's engines are the app's."""
+
+    def live_claims(run_id: UUID) -> list[LiveClaim]:
+        with app.app_context():
+            return queries.live_claims(run_id)
+
+    return live_claims
+
+
 def current_parts() -> Parts:
-    return cast("Parts", current_app.extensions["parts"])
+    return parts_of(current_app)
+
+
+def parts_of(app: Flask) -> Parts:
+    return cast("Parts", app.extensions["parts"])

@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
-from flask import g, request
-
 from chassis.problems import Problem
 from order import queries
-from order.admission import HEADER, NotAdmitted
+from order.admission import NotAdmitted
 from order.parts import Parts
 from order.run import Leg, Run
 from order.snapshot import Counts, Snapshot, order_mark
@@ -36,45 +34,33 @@ class SeatsHeld(Problem):
     )
 
 
-def refuse_who_must_wait(
-    parts: Parts, order_id: UUID, body: dict[str, Any], *, now: datetime
+def require_pass(
+    parts: Parts, order_id: UUID, run_id: UUID, *, account_id: UUID, pass_: str, now: datetime
 ) -> None:
     """
+    An order that was placed before its pass ended may be asked for again without one: nothing new
+    can come of it.
+
     Raises:
         NotAdmitted: the run has a waiting room and the request carries no pass of it.
     """
     try:
-        run_id = UUID(body["run_id"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return
-    require_pass(parts, order_id, run_id, now=now)
-
-
-def require_pass(parts: Parts, order_id: UUID, run_id: UUID, *, now: datetime) -> None:
-    """
-    As `refuse_who_must_wait`, for a run that is known. An order that was placed before its pass
-    ended may be asked for again without one: nothing new can come of it.
-    """
-    pass_ = request.headers.get(HEADER, "")
-    try:
-        parts.admission.require(run_id, g.identity.account_id, pass_, now=now)
+        parts.admission.require(run_id, account_id, pass_, now=now)
     except NotAdmitted as refused:
-        if not _is_repetition(parts, order_id, run_id, had_pass=refused.extra["pass_expired"]):
+        if not may_be_a_repetition(parts, order_id, run_id, refused):
+            raise
+        known = queries.order_by_id(order_id)
+        if known is None or (known["account_id"], known["run_id"]) != (account_id, run_id):
             raise
 
 
-def _is_repetition(parts: Parts, order_id: UUID, run_id: UUID, *, had_pass: bool) -> bool:
+def may_be_a_repetition(parts: Parts, order_id: UUID, run_id: UUID, refused: NotAdmitted) -> bool:
     """
     The database is asked only where somebody was admitted once or the snapshot shows seats of the
     order, so that refusing those who never waited stays free of it.
     """
-    if not had_pass and not parts.snapshots.get(run_id).knows(order_mark(order_id.hex)):
-        return False
-    known = queries.order_by_id(order_id)
-    return known is not None and (known["account_id"], known["run_id"]) == (
-        g.identity.account_id,
-        run_id,
-    )
+    had_pass: bool = refused.extra["pass_expired"]
+    return had_pass or parts.snapshots.get(run_id).knows(order_mark(order_id.hex))
 
 
 def refuse_what_is_taken(
@@ -120,8 +106,8 @@ def refuse_lack(counts: Counts, wanted: int) -> NoReturn:
 
 
 def counts_of(snapshot: Snapshot, run: Run, seat_class: str, leg: Leg, now: datetime) -> Counts:
-    """Counted once a snapshot, class and leg."""
-    key = (seat_class, *leg)
+    """Counted once a snapshot and period, class and leg."""
+    key = (snapshot.period(now.timestamp()), seat_class, *leg)
     counts = snapshot.counts.get(key)
     if counts is None:
         seats = run.seats_by_class.get(seat_class, ())

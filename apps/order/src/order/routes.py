@@ -1,9 +1,7 @@
 """Order for passengers: what is free, and their orders."""
 
-import functools
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any
 from uuid import UUID
 
 from flask import Response, g, request
@@ -17,12 +15,11 @@ from order.admission import HEADER
 from order.availability import availability_body, seat_map_body
 from order.operations import NoSuchLeg
 from order.parts import current_parts
-from order.refusals import refuse_what_is_taken, refuse_who_must_wait, require_pass
+from order.refusals import require_pass
 from order.rendering import json_response, order_body, quote_body
 from order.run import Leg, Run
 from order.wish import Wish
 
-View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("orders", __name__, description="Seats and orders, for passengers.")
 
 PASS_PARAMETER = {
@@ -76,23 +73,8 @@ def read_seat_map(run_id: UUID) -> Response:
     return Response(body, content_type="application/json")
 
 
-def refuse_early(view: View) -> View:
-    """Put the cheap refusal in front of a view that places an order."""
-
-    @functools.wraps(view)
-    def guarded(*args: Any, order_id: UUID, **kwargs: Any) -> Any:
-        body = request.get_json(silent=True)
-        if isinstance(body, dict):
-            refuse_who_must_wait(current_parts(), order_id, body, now=utc_now())
-            refuse_what_is_taken(current_parts(), order_id, body, now=utc_now())
-        return view(*args, order_id=order_id, **kwargs)
-
-    return cast("View", guarded)
-
-
 @blueprint.route("/orders/<uuid:order_id>", methods=["PUT"])
 @account_required
-@refuse_early
 @blueprint.arguments(schemas.ORDER_WISH, examples=schemas.ORDER_WISH_EXAMPLES)
 @blueprint.response(201, schemas.Order)
 @blueprint.alt_response(200, schema=schemas.Order, description="The same request again.")
@@ -105,10 +87,9 @@ def place_order(wish: Wish, order_id: UUID) -> Response:
     where to wait. A repetition may come with a pass that has ended.
     """
     now = utc_now()
-    require_pass(current_parts(), order_id, wish.run_id, now=now)
-    placed = operations.place_order(
-        parts=current_parts(), order_id=order_id, buyer=g.identity, wish=wish, now=now
-    )
+    parts, buyer, pass_ = current_parts(), g.identity, request.headers.get(HEADER, "")
+    require_pass(parts, order_id, wish.run_id, account_id=buyer.account_id, pass_=pass_, now=now)
+    placed = operations.place_order(parts=parts, order_id=order_id, buyer=buyer, wish=wish, now=now)
     return json_response(order_body(placed.record, now), 201 if placed.is_new else 200)
 
 

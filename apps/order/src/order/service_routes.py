@@ -43,6 +43,7 @@ def unpin_order(order_id: UUID, payment_id: UUID) -> None:
 def confirm_order(wish: dict[str, Any], order_id: UUID) -> Response:
     """Sell the seats if the hold lives or they are still free. A 409 is final."""
     confirmed = settlement.confirm_order(order_id=order_id, now=utc_now(), **wish)
+    current_parts().snapshots.note_claimed(confirmed.record["run_id"])
     return json_response(confirmation_body(confirmed.record), 201 if confirmed.is_new else 200)
 
 

@@ -24,4 +24,6 @@ class Settings(ServiceSettings):
     definition_seconds: float = 15.0
     snapshot_local_seconds: float = 0.25
     snapshot_shared_seconds: float = 1.0
+    # Where nothing happens to a run's claims; 0 for no listening to changes.
+    snapshot_longest_seconds: float = 10.0
     gate_seconds: float = 1.5

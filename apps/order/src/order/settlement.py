@@ -84,6 +84,7 @@ def pin_order(
     order = _order(order_id)
     if order["payment_id"] != payment_id or order["state"] not in {PAYING, CONFIRMED}:
         _refuse_pin(order, now)
+    parts.snapshots.note_claimed(order["run_id"])
     return order, pinned
 
 

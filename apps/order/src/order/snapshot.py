@@ -1,12 +1,13 @@
 """
 The live claims of a run at one moment, with their expiry: enough to refuse a taken seat, draw a
-map and count what is free, without asking the database. It may be a second old, so it only ever
-says no early; the yes is the database's.
+map and count what is free, without asking the database. What others claimed a second ago may be
+missing from it, so it only ever says no early; the yes is the database's.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from order.run import Leg, Run, Seat
 
@@ -39,24 +40,42 @@ def order_mark(order_id: str) -> str:
 
 @dataclass
 class Snapshot:
+    """`counts` and `answers` are remembered under the period in which they hold."""
+
     as_of: float
     claims: list[LiveClaim]
     by_seat: dict[int, list[LiveClaim]] = field(init=False)
-    counts: dict[tuple[str, int, int], Counts] = field(init=False, default_factory=dict)
-    answers: dict[Leg, bytes] = field(init=False, default_factory=dict)
+    counts: dict[tuple[float, str, int, int], Counts] = field(init=False, default_factory=dict)
+    answers: dict[tuple[Any, ...], bytes] = field(init=False, default_factory=dict)
+    _marks: set[str] = field(init=False, default_factory=set)
+    _period: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.by_seat = {}
-        for claim in self.claims:
-            self.by_seat.setdefault(claim.seat_id, []).append(claim)
+        claims, self.claims = self.claims, []
+        self.add(claims)
 
     def add(self, claims: Iterable[LiveClaim]) -> None:
         """Take in what this process has just claimed, ahead of the next snapshot."""
         for claim in claims:
             self.claims.append(claim)
             self.by_seat.setdefault(claim.seat_id, []).append(claim)
+            self._marks.add(claim.order_mark)
+        self._period = 0.0
         self.counts.clear()
         self.answers.clear()
+
+    def period(self, now: float) -> float:
+        """
+        The moment at which the next hold lapses: what is counted now holds until then. A snapshot
+        may live for seconds, and a hold that lapses is free at that very moment.
+        """
+        if now >= self._period:
+            self.counts.clear()
+            self.answers.clear()
+            lapses = (claim.expires_at for claim in list(self.claims) if claim.expires_at > now)
+            self._period = min(lapses, default=math.inf)
+        return self._period
 
     def state_of(self, seat_id: int, leg: Leg, now: float) -> SeatState:
         state: SeatState = "free"
@@ -82,7 +101,7 @@ class Snapshot:
         return None
 
     def knows(self, mark: str) -> bool:
-        return any(claim.order_mark == mark for claim in self.claims)
+        return mark in self._marks
 
     def count(self, seats: Iterable[Seat], leg: Leg, now: float) -> Counts:
         tally = {"free": 0, "held": 0, "sold": 0}
