@@ -12,7 +12,6 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 
 BODY_BYTES_MAX = 16 * 1024
-POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:"
 
 
 def create_app(settings: Settings) -> Flask:
@@ -40,9 +39,7 @@ def _on_http_exception(error: HTTPException) -> Response:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers["X-Content-Type-Options"] = "nosniff"
     if not response.content_type.startswith(("text/css", "text/javascript")):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

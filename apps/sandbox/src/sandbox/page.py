@@ -1,10 +1,12 @@
 """The hosted payment page: plain forms that work without a script."""
 
+import functools
 import time
 from datetime import UTC, datetime
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, get_template_attribute, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from sandbox import sessions
@@ -13,7 +15,15 @@ from sandbox.routes import settings, store
 from sandbox.sessions import Session
 
 page = Blueprint("page", __name__)
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:"
 WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
+
+
+@page.after_request
+def add_headers(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 @page.get("/")
@@ -55,10 +65,17 @@ def _page(session: Session, *, typed: str = "", has_error: bool = False) -> str:
         expires_at=datetime.fromtimestamp(session.expires_at, UTC),
         late_seconds=settings().late_seconds,
         back_url=way_back(session),
-        cards=CARDS,
+        choices=_choices(),
         typed=typed,
         has_error=has_error,
     )
+
+
+@functools.cache
+def _choices() -> Markup:
+    """The same on every page, and most of what there is to render on one."""
+    rendered: Markup = get_template_attribute("cards.html", "choices")(CARDS)
+    return rendered
 
 
 def price(amount_minor: int, currency: str) -> str:

@@ -78,8 +78,12 @@ def _shown(session: Session) -> dict[str, Any]:
         "authorised_minor": session.authorised_minor,
         "captured_minor": session.captured_minor,
         "expires_at": expires_at.replace("+00:00", "Z"),
-        "refunds": [_shown_refund(one) for one in sessions.refunds_of(store(), session.session_id)],
+        "refunds": [_shown_refund(one) for one in _refunds_of(session)],
     }
+
+
+def _refunds_of(session: Session) -> list[Refund]:
+    return sessions.refunds_of(store(), session.session_id) if session.captured_minor else []
 
 
 def _shown_refund(refund: Refund) -> dict[str, Any]:
