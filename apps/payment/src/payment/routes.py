@@ -47,7 +47,7 @@ def _shown(payments: list[Record]) -> list[dict[str, Any]]:
 
 @blueprint.route("/payments/<uuid:payment_id>", methods=["PUT"])
 @account_required
-@blueprint.arguments(schemas.PaymentWish)
+@blueprint.arguments(schemas.PAYMENT_WISH)
 @blueprint.response(201, schemas.Payment)
 @blueprint.alt_response(200, schema=schemas.Payment, description="The same request again.")
 @blueprint.alt_response(404, **CONFLICT, description="There is no such order of yours.")

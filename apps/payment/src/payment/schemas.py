@@ -111,6 +111,7 @@ class ProviderEvent(Schema):
 
 
 # Built once: a schema copies its fields each time one is made of it.
+PAYMENT_WISH = PaymentWish()
 PROVIDER_EVENT = ProviderEvent()
 
 
