@@ -121,7 +121,7 @@ def test_one_thread_asks_while_the_others_use_what_is_stale(kept, catalogue, run
         found = list(pool.map(get, range(10)))
 
     waited = [version for version, seconds in found if seconds > 0.4]
-    assert catalogue.asked - asked == 1
+    assert catalogue.asked - asked == 2  # what has changed, and the definition
     assert waited == [2]
     assert [version for version, seconds in found if seconds <= 0.4] == [1] * 9
 
@@ -134,3 +134,63 @@ def test_many_who_ask_for_a_run_nobody_knows_yet_ask_once(kept, catalogue, run_i
 
     assert found == [1] * 10
     assert catalogue.asked - asked == 1
+
+
+def test_what_has_changed_is_asked_for_once_for_all_runs(kept, catalogue, parsed):
+    run_ids = [catalogue.add_run() for _ in range(30)]
+    first = [kept.get(run_id) for run_id in run_ids]
+    catalogue.change(run_ids[7])
+    time.sleep(FRESH_SECONDS)
+    asked = catalogue.asked
+
+    again = [kept.get(run_id) for run_id in run_ids]
+
+    assert catalogue.asked - asked == 2
+    assert [run.version for run in again] == [1] * 7 + [2] + [1] * 22
+    assert all(run is known for run, known in zip(again, first, strict=True) if run.version == 1)
+    assert parsed == [1] * 30 + [2]
+
+
+def test_a_long_list_of_changes_is_read_to_its_end(kept, catalogue, monkeypatch):
+    """The catalogue's whole life, page by page, when a process has just begun."""
+    monkeypatch.setattr(definitions, "CHANGES_A_PAGE", 2)
+    monkeypatch.setattr(catalogue, "answer", paged(catalogue.answer, 2))
+    run_ids = [catalogue.add_run() for _ in range(5)]
+    for run_id in run_ids:
+        kept.get(run_id)
+    for run_id in run_ids:
+        catalogue.change(run_id)
+    time.sleep(FRESH_SECONDS)
+    assert [kept.get(run_id).version for run_id in run_ids] == [2] * 5
+
+
+def paged(answer, size):
+    def page(path, etag):
+        status, body, current = answer(path, etag)
+        if "run-changes" in path:
+            body = {"changes": body["changes"][:size]}
+        return status, body, current
+
+    return page
+
+
+def test_a_change_that_is_heard_of_while_the_run_is_fetched_is_not_missed(
+    kept, catalogue, run_id, monkeypatch
+):
+    """The catalogue answered with the version before, and has told of the change meanwhile."""
+    other = catalogue.add_run()
+    kept.get(other)
+    time.sleep(FRESH_SECONDS)
+    real = kept._client.definition
+
+    def slow(asked, *, etag=""):
+        found = real(asked, etag=etag)
+        if asked == run_id and not etag:
+            catalogue.change(run_id)
+            kept.get(other)
+        return found
+
+    monkeypatch.setattr(kept._client, "definition", slow)
+    assert kept.get(run_id).version == 1
+    time.sleep(FRESH_SECONDS)
+    assert kept.get(run_id).version == 2

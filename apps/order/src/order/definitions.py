@@ -1,6 +1,6 @@
 """
 The runs that order knows, kept in the process: a version of a definition never changes, so what is
-asked again, now and then, is only whether there is a newer one.
+asked again, now and then, is only which runs have a newer one: once for all of them.
 """
 
 import threading
@@ -15,6 +15,7 @@ from order.run import Run, parse_run
 
 UNKNOWN_SECONDS = 2.0
 KEPT_MAX = 4_000
+CHANGES_A_PAGE = 500
 
 
 class RunNotFound(Problem):
@@ -40,6 +41,11 @@ class Definitions:
         self._kept: dict[UUID, _Kept] = {}
         self._locks: dict[UUID, threading.Lock] = {}
         self._guard = threading.Lock()
+        # The newest version of each run that changed, up to the cursor; and how long that holds.
+        self._versions: dict[UUID, int] = {}
+        self._cursor = 0
+        self._current_until = 0.0
+        self._catching_up = threading.Lock()
 
     def get(self, run_id: UUID) -> Run:
         """
@@ -48,11 +54,36 @@ class Definitions:
             PeerUnavailable: the run is unknown here and the catalogue does not answer.
         """
         kept = self._kept.get(run_id)
-        if kept is None or kept.fresh_until <= time.monotonic():
+        if kept is None or not (kept.fresh_until > time.monotonic() or self._is_current(kept)):
             kept = self._refresh(run_id, kept)
         if kept.run is None:
             raise RunNotFound
         return kept.run
+
+    def _is_current(self, kept: _Kept) -> bool:
+        """While one thread asks for what has changed, the others go on with what they know."""
+        if kept.run is None or not self._fresh_seconds:
+            return False
+        if self._current_until <= time.monotonic() and self._catching_up.acquire(blocking=False):
+            try:
+                self._catch_up()
+            finally:
+                self._catching_up.release()
+        return kept.run.version >= self._versions.get(kept.run.run_id, 0)
+
+    def _catch_up(self) -> None:
+        """Cursors become visible in their order, so nothing is missed."""
+        while self._current_until <= time.monotonic():
+            try:
+                changes = self._client.changes(after=self._cursor, limit=CHANGES_A_PAGE)
+            except PeerUnavailable:
+                self._current_until = time.monotonic() + UNKNOWN_SECONDS
+                return
+            for change in changes:
+                self._versions[change.run_id] = change.version
+                self._cursor = change.cursor
+            if len(changes) < CHANGES_A_PAGE:
+                self._current_until = time.monotonic() + self._fresh_seconds
 
     def _refresh(self, run_id: UUID, stale: _Kept | None) -> _Kept:
         """One thread asks; the others use what is stale, or wait where there is nothing."""

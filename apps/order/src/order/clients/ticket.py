@@ -19,6 +19,7 @@ class DefinitionAnswer:
 class RunChange:
     cursor: int
     run_id: UUID
+    version: int
     state: str
 
 
@@ -42,4 +43,4 @@ class TicketClient:
     def changes(self, *, after: int, limit: int = 100) -> list[RunChange]:
         path = f"/api/ticket/run-changes?after={after}&limit={limit}"
         found = self._peer.ask("GET", path).json()["changes"]
-        return [RunChange(c["cursor"], UUID(c["run_id"]), c["state"]) for c in found]
+        return [RunChange(c["cursor"], UUID(c["run_id"]), c["version"], c["state"]) for c in found]
