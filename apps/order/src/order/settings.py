@@ -25,5 +25,5 @@ class Settings(ServiceSettings):
     snapshot_local_seconds: float = 0.25
     snapshot_shared_seconds: float = 1.0
     # Where nothing happens to a run's claims; 0 for no listening to changes.
-    snapshot_longest_seconds: float = 10.0
+    snapshot_longest_seconds: float = 20.0
     gate_seconds: float = 1.5

@@ -4,7 +4,7 @@ Snapshots of runs, shared: one query builds what every process and thread uses f
 A process keeps a snapshot for a fraction of a second, Redis shares it for a second at most, and
 one builder works at a time; meanwhile the others go on with one that is only just over. Where it is
 known that the run's claims have not changed since (`order.claim_changes`), both keep it for up to
-ten seconds, so that the cost of a refusal does not grow with the number of runs asked for.
+twenty seconds, so that the cost of a refusal does not grow with the number of runs asked for.
 Without Redis each process builds its own, as often as it must: slower, never wrong.
 """
 
@@ -173,7 +173,7 @@ def _key(run_id: UUID) -> str:
 
 def _ask(client: Any, run_id: UUID) -> Any:
     """The age is told by Redis's clock: those of the builders may differ."""
-    with client.pipeline(transaction=True) as pipe:
+    with client.pipeline(transaction=False) as pipe:
         return pipe.get(_key(run_id)).pttl(_key(run_id)).execute()
 
 
