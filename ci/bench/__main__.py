@@ -14,13 +14,15 @@ import time
 import httpx
 from ci.bench.cases import Case, cases
 from ci.bench.generator import Result, load, repeated, request_bytes
+from ci.bench.growth import growth_cases
 from ci.bench.processes import CpuMeter
 from ci.bench.town import LIFTED, BenchTown, started_bench_town
 from ci.town import Town, free_base_port
 
 FLOOR_PORT = free_base_port()
 FLOOR_URL = f"http://127.0.0.1:{FLOOR_PORT}"
-WARM_UP_SECONDS = 1.0
+# Until so many requests have gone before, or this is over.
+WARM_UP_SECONDS_MAX = 30.0
 
 
 @contextlib.contextmanager
@@ -51,16 +53,17 @@ class Bench:
 
     def floor(self) -> tuple[Result, dict[str, float]]:
         hello = repeated([request_bytes("GET", f"{FLOOR_URL}/")], 40_000)
-        return self._measure(FLOOR_URL, hello, self._groups)
+        return self._measure(FLOOR_URL, hello, self._groups, warm_up=300)
 
     def case(self, case: Case) -> tuple[Result, dict[str, float]]:
         groups = self._groups | {"service": self._town.pid(case.service)}
-        return self._measure(self._town.address(case.service), case.requests(), groups)
+        url = self._town.address(case.service)
+        return self._measure(url, case.requests(), groups, warm_up=case.warm_up)
 
-    def _measure(self, url, requests, groups):
+    def _measure(self, url, requests, groups, *, warm_up):
         """What is measured is warm: connections, plans, tokens and snapshots as in a rush."""
-        if len(requests) > 5_000:
-            load(url, requests[:300], seconds=WARM_UP_SECONDS)
+        if warm_up:
+            load(url, requests[:warm_up], seconds=WARM_UP_SECONDS_MAX)
         with CpuMeter(groups) as meter:
             result = load(url, requests, seconds=self._seconds)
         return result, {name: used / result.requests * 1e3 for name, used in meter.used.items()}
@@ -106,18 +109,16 @@ def row(case: Case, found: dict) -> str:
     )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--only", default="", help="the name of one case")
-    options = parser.parse_args()
-    print("Starting a Railgate of the bench's own ...", flush=True)
+PARTS = {"requests": cases, "growth": growth_cases}
+
+
+def measure_part(name: str, options: argparse.Namespace) -> None:
+    """Each part has a Railgate of its own: what one has sold is not in the other's way."""
+    print(f"Starting a Railgate for the {name} ...", flush=True)
     with started_bench_town() as town, started_floor() as floor_pid:
-        bench = Bench(town, floor_pid, options.seconds)
+        bench, found = Bench(town, floor_pid, options.seconds), None
         print(HEADINGS + "\n" + "|---" * 10 + "|", flush=True)
-        found = None
-        for case in cases(BenchTown(town)):
+        for case in PARTS[name](BenchTown(town)):
             if options.only in case.name:
                 found = measure(bench, case, options.rounds)
                 print(row(case, found), flush=True)
@@ -125,8 +126,19 @@ def main() -> int:
             floor, cpu = found["floor"], found["floor_cpu"]
             print(
                 f"\nThe floor (Flask hello): {floor.per_second:,.0f} requests/s, "
-                f"{cpu['service']:.2f} ms CPU; the generator itself: {cpu['generator']:.2f} ms."
+                f"{cpu['service']:.2f} ms CPU; the generator itself: {cpu['generator']:.2f} ms.\n"
             )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--only", default="", help="the name of one case")
+    parser.add_argument("--part", choices=list(PARTS), action="append", help="or all of them")
+    options = parser.parse_args()
+    for name in options.part or PARTS:
+        measure_part(name, options)
     return 0
 
 
