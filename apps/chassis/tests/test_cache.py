@@ -1,13 +1,16 @@
 """Redis may be slow or gone: a request waits for it a moment at most, and then nobody asks."""
 
+import functools
 import re
 import socketserver
 import threading
 import time
+from uuid import uuid4
 
 import pytest
 
-from chassis.cache import SoftRedis
+from chassis.cache import SoftRedis, Throttle, TooManyRequests
+from chassis.testing import redis_url
 
 FALLBACK = b"fallback"
 
@@ -91,3 +94,18 @@ def test_a_refused_connection_is_a_pause_of_a_second():
 
 def test_without_an_address_nobody_is_asked():
     assert ask(SoftRedis("")) == FALLBACK
+
+
+@pytest.mark.parametrize("url", [redis_url, lambda: ""])
+def test_the_one_limit_of_several_that_is_passed_refuses(url):
+    throttle = Throttle(SoftRedis(url(), timeout_seconds=10.0))
+    one, other = f"one:{uuid4()}", f"other:{uuid4()}"
+    count = functools.partial(throttle.count_each, window_seconds=60, now=120.0)
+    for _ in range(2):
+        count({one: 2, other: 9})
+    with pytest.raises(TooManyRequests) as refused:
+        count({one: 2, other: 9})
+    assert refused.value.headers["Retry-After"] == "61"
+    count({other: 4})
+    with pytest.raises(TooManyRequests):
+        count({other: 4, one: 99})

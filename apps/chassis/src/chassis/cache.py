@@ -5,7 +5,7 @@ Redis as an accelerator that may vanish at any moment: each use names what happe
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import redis
@@ -89,11 +89,21 @@ class Throttle:
         Raises:
             TooManyRequests: it is above the limit, with the seconds until the window ends.
         """
+        self.count_each({key: limit}, window_seconds=window_seconds, now=now)
+
+    def count_each(self, limits: Mapping[str, int], *, window_seconds: int, now: float) -> None:
+        """
+        Count one event under several keys, in one question to Redis.
+
+        Raises:
+            TooManyRequests: it is above one of the limits.
+        """
         window = int(now // window_seconds)
-        counted = self._redis.call(
-            lambda client: _count(client, f"throttle:{key}:{window}", window_seconds), 0
-        ) or self._count_here(key, window)
-        if counted > limit:
+        keys = [f"throttle:{key}:{window}" for key in limits]
+        counted = self._redis.call(lambda client: _count(client, keys, window_seconds), None)
+        if counted is None:
+            counted = [self._count_here(key, window) for key in limits]
+        if any(count > limit for count, limit in zip(counted, limits.values(), strict=True)):
             raise TooManyRequests(int((window + 1) * window_seconds - now) + 1)
 
     def _count_here(self, key: str, window: int) -> int:
@@ -104,7 +114,8 @@ class Throttle:
             return self._local[key, window]
 
 
-def _count(client: Any, key: str, window_seconds: int) -> int:
+def _count(client: Any, keys: list[str], window_seconds: int) -> list[int]:
     with client.pipeline(transaction=False) as pipe:
-        counted, _ = pipe.incr(key).expire(key, window_seconds).execute()
-    return int(counted)
+        for key in keys:
+            pipe.incr(key).expire(key, window_seconds)
+        return [int(counted) for counted in pipe.execute()[::2]]

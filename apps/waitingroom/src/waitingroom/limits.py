@@ -14,8 +14,7 @@ def count_join(parts: Parts, *, account_id: UUID, address: str, now: datetime) -
     Raises:
         TooManyRequests: the minute's share of the account or the address is used up.
     """
-    _count_address(parts, address, now)
-    _count(parts, f"join:{account_id}", parts.settings.joins_per_account_minute, now)
+    _count(parts, f"join:{account_id}", parts.settings.joins_per_account_minute, address, now)
 
 
 def count_admission(parts: Parts, *, account_id: UUID, address: str, now: datetime) -> None:
@@ -23,18 +22,21 @@ def count_admission(parts: Parts, *, account_id: UUID, address: str, now: dateti
     Raises:
         TooManyRequests: the minute's share of the account or the address is used up.
     """
-    _count_address(parts, address, now)
-    _count(parts, f"admission:{account_id}", parts.settings.admissions_per_account_minute, now)
+    limit = parts.settings.admissions_per_account_minute
+    _count(parts, f"admission:{account_id}", limit, address, now)
 
 
-def _count_address(parts: Parts, address: str, now: datetime) -> None:
-    """The key is a digest: Redis need not know who asks."""
+def _count(parts: Parts, whose: str, limit: int, address: str, now: datetime) -> None:
+    limits = {
+        f"waitingroom:{whose}": limit,
+        f"waitingroom:address:{_digest(parts, address)}": (
+            parts.settings.requests_per_address_minute
+        ),
+    }
+    parts.throttle.count_each(limits, window_seconds=WINDOW_SECONDS, now=now.timestamp())
+
+
+def _digest(parts: Parts, address: str) -> str:
+    """Redis need not know who asks."""
     secret = parts.settings.place_key.encode()[:64]
-    digest = hashlib.blake2b(address.encode(), key=secret, digest_size=12).hexdigest()
-    _count(parts, f"address:{digest}", parts.settings.requests_per_address_minute, now)
-
-
-def _count(parts: Parts, whose: str, limit: int, now: datetime) -> None:
-    parts.throttle.count(
-        f"waitingroom:{whose}", limit=limit, window_seconds=WINDOW_SECONDS, now=now.timestamp()
-    )
+    return hashlib.blake2b(address.encode(), key=secret, digest_size=12).hexdigest()
