@@ -307,9 +307,10 @@ def test_the_rush_is_over_after_a_time_in_any_case(client, new_window):
     assert not client.get(f"/api/waitingroom/windows/{window_id}/now-serving").json["is_hot"]
 
 
-def test_people_are_let_in_in_the_order_of_their_numbers(parts, worker, rush, take, valkey):
+def test_people_are_let_in_in_the_order_of_their_numbers(worker, rush, neighbours, valkey):
     """Early and late ones, a flush in the middle: whoever is let in later has a later number."""
-    window_id, _ = rush
+    window_id, run_id = rush
+    neighbours.set_run(run_id, free=5_000)
     early = [Place(window_id, uuid4(), EARLY, None) for _ in range(300)]
     late = [Place(window_id, uuid4(), LATE, number) for number in range(1, 30)]
     admitted_in = {}

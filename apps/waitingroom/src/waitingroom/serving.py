@@ -25,8 +25,8 @@ from waitingroom.pressure import Durations, pressure_between
 from waitingroom.stock import StockWatch
 from waitingroom.window import OPEN, Window
 
-# A page looks every fifteen seconds at the least, and a little later when the network is slow.
-NOTICED_WITHIN = timedelta(seconds=18)
+# A page looks every thirty seconds at the least, and oftener when its turn is near.
+NOTICED_WITHIN = timedelta(seconds=30)
 _log = logging.getLogger(__name__)
 
 
