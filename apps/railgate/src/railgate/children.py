@@ -27,9 +27,11 @@ def spawn(
     log: Path | None = None,
     stdin: bytes | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
+    niceness: int = 0,
 ) -> subprocess.Popen[bytes]:
     """
-    Start a child in a session of its own, so that Ctrl-C reaches only us.
+    Start a child in a session of its own, so that Ctrl-C reaches only us. The larger its
+    `niceness`, the later it gets the processor when there is too little of it.
 
     When we are killed, the kernel sends the child `death_signal`. It does so when
     the *thread* that started the child ends, so every child is started by one
@@ -38,7 +40,7 @@ def spawn(
     start = functools.partial(
         _popen, [str(word) for word in command], environment, folder, user, group, log
     )
-    child = _spawner(os.getpid()).submit(start, death_signal).result()
+    child = _spawner(os.getpid()).submit(start, death_signal, niceness).result()
     if child.stdin is not None:
         with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
             pipe.write(stdin or b"")
@@ -129,6 +131,7 @@ def _popen(
     group: int | None,
     log: Path | None,
     death_signal: signal.Signals,
+    niceness: int,
 ) -> subprocess.Popen[bytes]:
     with contextlib.ExitStack() as stack:
         output: IO[bytes] | int = subprocess.DEVNULL
@@ -146,19 +149,19 @@ def _popen(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             # It only calls a function that was looked up before the fork, so no lock is needed.
-            preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509
+            preexec_fn=_before_exec(death_signal, niceness),  # noqa: PLW1509
         )
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
+def _before_exec(death_signal: signal.Signals, niceness: int) -> Callable[[], None]:
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
     parent = os.getpid()
 
     def arm() -> None:
-        prctl(PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != parent:
-            os._exit(1)
+        os.nice(niceness)
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, int(death_signal))
+            if os.getppid() != parent:
+                os._exit(1)
 
     return arm

@@ -147,7 +147,10 @@ class Supervisor:
             shutil.rmtree(program.emptied_folder, ignore_errors=True)
             program.emptied_folder.mkdir(parents=True)
         return children.spawn(
-            program.command, environment=program.environment, log=self._log(program)
+            program.command,
+            environment=program.environment,
+            log=self._log(program),
+            niceness=program.niceness,
         )
 
     def _log(self, program: Program) -> Path:

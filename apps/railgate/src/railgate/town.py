@@ -24,6 +24,9 @@ SERVER_OFFSETS = {
     "postgres": 13,
     "valkey": 14,
 }
+# Where one processor has to do for all, the edge and the databases come first, then the line, then
+# the shop: who waits must not be slowed down by who buys.
+LINE_NICENESS, SHOP_NICENESS = 2, 5
 # Of the caller's environment only this reaches the programs: his DATABASE_URL is not theirs.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -49,6 +52,7 @@ class Service:
     environment: "Callable[[Town], dict[str, str]]" = lambda _town: {}
     has_database: bool = True
     has_worker: bool = True
+    niceness: int = SHOP_NICENESS
     preparations: tuple[Preparation, ...] = (Preparation(("migrate",)),)
 
 
@@ -62,6 +66,7 @@ class Program:
     port: int | None = None
     ready_url: str | None = None
     emptied_folder: Path | None = None
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ def service_program(town: Town, service: Service) -> Program:
         port=town.port(service.name),
         ready_url=f"{town.address(service.name)}/readyz",
         emptied_folder=metrics,
+        niceness=service.niceness,
     )
 
 
@@ -164,6 +170,7 @@ def worker_programs(town: Town) -> list[Program]:
             name=f"{service.name}-worker",
             command=(sys.executable, "-m", f"{service.name}.worker"),
             environment=service_environment(town, service),
+            niceness=service.niceness,
         )
         for service in town.services
         if service.has_worker
@@ -187,6 +194,7 @@ def mail_program(town: Town) -> Program:
         },
         port=town.port("mail"),
         ready_url=f"{town.address('mail')}/healthz",
+        niceness=SHOP_NICENESS,
     )
 
 
@@ -206,6 +214,7 @@ def sandbox_program(town: Town) -> Program:
         | set_from_outside("sandbox"),
         port=town.port("sandbox"),
         ready_url=f"{town.address('sandbox')}/healthz",
+        niceness=SHOP_NICENESS,
     )
 
 
@@ -335,5 +344,5 @@ SERVICES = (
     ),
     Service("order", 3, _order),
     Service("payment", 4, _payment),
-    Service("waitingroom", 5, _waitingroom),
+    Service("waitingroom", 5, _waitingroom, niceness=LINE_NICENESS),
 )
