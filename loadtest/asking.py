@@ -1,12 +1,18 @@
 """
 How a passenger's browser asks: by Locust's FastHttpUser over shared keep-alive connections, each
 from a loopback address of its own, again while nobody answers, and with every answer recorded.
+Polls go by connections of their own.
 """
 
 import contextlib
 import itertools
+import json
 import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 import gevent
 import gevent.queue
@@ -14,12 +20,14 @@ from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser
 
+from loadtest.polling import Polls
 from loadtest.record import Record, Story
 
 # In the world everybody has a connection; here a slow step must not keep the others waiting for
 # theirs, so each kind of request has connections of its own.
-LANES = {"now serving": 40, "join": 60, "payment": 100, "provider": 60, "is it paid": 60}
+LANES = {"join": 60, "payment": 100, "provider": 60, "is it paid": 60}
 OTHER_LANE, OTHER_CONNECTIONS = "", 100
+POLL_CONNECTIONS = 40
 LANE_OF = {"provider page": "provider", "provider form": "provider"}
 CONNECTIONS = sum(LANES.values()) + OTHER_CONNECTIONS
 PATIENCE_SECONDS = 90.0
@@ -36,17 +44,21 @@ class NoAnswerError(Exception):
     """Nobody answered for so long that a person would have gone home."""
 
 
+@dataclass
 class Answer:
     """A status, 0 where the connection broke, and the JSON of the body."""
 
-    def __init__(self, response) -> None:
-        self.status = response.status_code or 0
-        self.retry_after = float((response.headers or {}).get("Retry-After") or 0)
-        self.body: dict = {}
-        content_type = (response.headers or {}).get("Content-Type", "")
-        if self.status and "json" in content_type:
+    status: int
+    body: dict
+    retry_after: float = 0.0
+
+    @classmethod
+    def of(cls, response) -> "Answer":
+        headers, body = response.headers or {}, {}
+        if response.status_code and "json" in headers.get("Content-Type", ""):
             with contextlib.suppress(ValueError):
-                self.body = response.json()
+                body = response.json()
+        return cls(response.status_code or 0, body, float(headers.get("Retry-After") or 0))
 
     @property
     def is_good(self) -> bool:
@@ -59,29 +71,41 @@ class Answer:
         return self.body.get("code") or str(self.status)
 
 
-def connect_from_many_addresses() -> None:
+def own_address() -> str:
     """
     Thousands of people do not share an address, and limits by address would say so. All of
-    127.0.0.0/8 is this machine where the system allows it; elsewhere 127.0.0.1 has to do.
+    127.0.0.0/8 is this machine where the system allows it.
     """
+    n = next(_addresses) % 16_000_000
+    return f"127.{n >> 16 & 127 | 1}.{n >> 8 & 255}.{n % 254 + 1}"
+
+
+def connect_from_many_addresses() -> None:
+    """Where the system allows no such address, 127.0.0.1 has to do."""
 
     def connect(_self, sock, address):
-        n = next(_addresses) % 16_000_000
         with contextlib.suppress(OSError):
-            sock.bind((f"127.{n >> 16 & 127 | 1}.{n >> 8 & 255}.{n % 254 + 1}", 0))
+            sock.bind((own_address(), 0))
         sock.connect(address)
         return sock
 
     ConnectionPool._connect_socket = connect  # noqa: SLF001 - there is no other way in
 
 
-def share_connections() -> None:
+def share_connections(base_url: str) -> None:
     """
     One pool for all. The lanes before it are queues, because the pool's own semaphore looks at
     everybody who waits each time that a connection is given back.
     """
     Asking.client_pool = HTTPClientPool(
         concurrency=CONNECTIONS, network_timeout=TIMEOUT_SECONDS, connection_timeout=5.0
+    )
+    address = urlsplit(base_url)
+    Asking.polls = Polls(
+        (address.hostname, address.port or 80),
+        width=POLL_CONNECTIONS,
+        timeout_seconds=TIMEOUT_SECONDS,
+        own_address=own_address,
     )
     Asking.lanes = {}
     for lane, width in (*LANES.items(), (OTHER_LANE, OTHER_CONNECTIONS)):
@@ -96,25 +120,35 @@ class Asking(FastHttpUser):
     abstract = True
     record: Record
     lanes: dict[str, gevent.queue.Queue]
+    polls: Polls
     token: str = ""
     first_look_seconds = 3.0
     story: Story | None = None
 
-    def ask(
-        self, step: str, method: str, path: str, *, body=None, form=None, admission="", token=""
-    ):
+    def ask(self, step: str, method: str, path: str, **more) -> Answer:
         """
-        Ask until somebody answers. Reads and PUTs may be repeated; what is overloaded or
-        restarting is asked again after a pause.
+        Ask until somebody answers; `more` is what `ask_once` takes.
 
         Raises:
             NoAnswerError: nobody answered while a person would wait.
         """
+        return self._until_answered(step, lambda: self.ask_once(step, method, path, **more))
+
+    def poll(self, step: str, path: str) -> Answer:
+        """
+        Raises:
+            NoAnswerError: nobody answered while a person would wait.
+        """
+        return self._until_answered(step, lambda: self._poll_once(step, path))
+
+    def _until_answered(self, step: str, once: Callable[[], Answer]) -> Answer:
+        """
+        Reads and PUTs may be repeated; what is overloaded or restarting is asked again after a
+        pause.
+        """
         deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.3
         while True:
-            answer = self.ask_once(
-                step, method, path, body=body, form=form, admission=admission, token=token
-            )
+            answer = once()
             if answer.status == 429 and answer.code == "too_many_requests":
                 pause = max(answer.retry_after, 1.0)
             elif answer.status not in UNSEEN:
@@ -142,9 +176,24 @@ class Asking(FastHttpUser):
             )  # fmt: skip
         finally:
             lane.put(turn)
-        answer = Answer(response)
+        return self._recorded(step, Answer.of(response), began)
+
+    def _poll_once(self, step: str, path: str) -> Answer:
+        began = time.perf_counter()
+        status, body = self.polls.ask(path)
+        return self._recorded(step, Answer(status, _parsed(body)), began)
+
+    def _recorded(self, step: str, answer: Answer, began: float) -> Answer:
         outcome = "ok" if answer.is_good or answer.status in {302, 303} else answer.code
         self.record.answered(step, outcome, time.perf_counter() - began)
         if self.story is not None:
             self.story.requests += 1
         return answer
+
+
+@lru_cache(maxsize=4)
+def _parsed(body: bytes) -> dict:
+    """Everybody gets the same answer for half a second; nobody changes it."""
+    with contextlib.suppress(ValueError):
+        return json.loads(body)
+    return {}

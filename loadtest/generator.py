@@ -37,7 +37,7 @@ PATIENCE_SECONDS = (120.0, 420.0)
 STAYING_SECONDS = (500.0, 700.0)
 TRAINS_THAT_DO = 2
 # Pages spread their first look at the opening, so that all of them together ask so often.
-FIRST_LOOKS_PER_SECOND = 2_500
+FIRST_LOOKS_PER_SECOND = 1_000
 
 
 class Generator:
@@ -53,7 +53,7 @@ class Generator:
         self.environment = Environment(host=assignment["base_url"])
         asking.connect_from_many_addresses()
         asking.Asking.record = self.record
-        asking.share_connections()
+        asking.share_connections(assignment["base_url"])
         asking.Asking.host = assignment["base_url"]
         self.shape = shapes.Shape(**assignment["shape"])
         early = self.shape.users * self.shape.early

@@ -50,7 +50,7 @@ def main() -> None:
     assignment = json.loads(Path(sys.argv[1]).read_text())
     asking.connect_from_many_addresses()
     asking.Asking.record, asking.Asking.host = Record(), assignment["base_url"]
-    asking.share_connections()
+    asking.share_connections(assignment["base_url"])
     rush = [Choice(**c) for c in assignment["scenario"]["rush"]]
     day = [Choice(**c) for c in assignment["scenario"]["day"]]
     began, steps = time.process_time(), []

@@ -10,7 +10,7 @@ from loadtest.asking import Asking
 from loadtest.record import GAVE_UP, REFUSED, SOLD_OUT
 from waitingroom.lottery import number_of_early
 
-POLL_SECONDS_MIN, POLL_SECONDS_MAX = 2.0, 15.0
+POLL_SECONDS_MIN, POLL_SECONDS_MAX = 2.0, 30.0
 # Who is told that the last seats are held by others mostly goes; who stays looks now and then.
 HELD_POLL_SECONDS = 20.0
 
@@ -50,7 +50,7 @@ class WaitingPassenger(Asking):
         """Poll until served; give the admission pass."""
         self._sleep_until(opens_at + random.uniform(0.0, self.first_look_seconds))
         while True:
-            told = self.ask("now serving", "GET", self._path("now-serving")).body
+            told = self.poll("now serving", self._path("now-serving")).body
             number = self._number(told)
             if told["state"] in {"sold_out", "closed"}:
                 raise Ended(SOLD_OUT, "told while waiting")
