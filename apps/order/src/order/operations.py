@@ -115,7 +115,8 @@ def _check_passengers(parts: Parts, wish: Wish) -> None:
     most = parts.settings.seats_per_order_max
     if len(wish.passengers) > most:
         raise TooManySeats(seats_max=most)
-    if wish.seat_ids and len(set(wish.seat_ids)) != len(wish.passengers):
+    seats_total = len(wish.seat_ids)
+    if seats_total and not len(set(wish.seat_ids)) == seats_total == len(wish.passengers):
         raise InvalidRequest(errors={"seat_ids": ["One different seat for each passenger."]})
     digest = parts.identity_numbers.digest
     digests = {digest(p.identity_kind, p.identity_number) for p in wish.passengers}
