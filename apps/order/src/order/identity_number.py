@@ -4,7 +4,6 @@ compared only by a keyed digest.
 """
 
 import base64
-import hashlib
 import hmac
 import os
 import re
@@ -44,4 +43,4 @@ class IdentityNumbers:
         return self.keyed_digest(f"{kind}:{normalised(number)}".encode())
 
     def keyed_digest(self, content: bytes) -> bytes:
-        return hmac.new(self._hash_key, content, hashlib.sha256).digest()[:16]
+        return hmac.digest(self._hash_key, content, "sha256")[:16]
