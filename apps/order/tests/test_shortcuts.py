@@ -51,7 +51,7 @@ def sold_out(offices, people, catalogue):
         wish_of(people, run_id, seat_class="F", count=2),
         people.body(people.wish(run_id, 1001)),
     ):
-        [(status, *_), _] = put(offices[:1] * 2, body)
+        [(status, *_)] = put(offices[:1], body)
         assert status == "201 CREATED"
     return run_id
 
@@ -144,6 +144,38 @@ def test_the_same_order_again_is_the_order_and_no_refusal(offices, people, run_i
     first, again = asked(offices[:1] * 2, "PUT", path, json=body, headers=headers)
     assert (first[0], again[0]) == ("201 CREATED", "200 OK")
     assert json.loads(first[1])["order_id"] == json.loads(again[1])["order_id"]
+
+
+def test_an_order_is_placed_as_the_route_places_it(offices, people, run_id):
+    """But for what each order has of its own."""
+    own = rb'"(order_id|seat_id|seat_number|created_at|expires_at|identity_masked|name)":[^,}]*'
+    body = people.body(people.wish(run_id, seat_class="S", count=2))
+    other = people.body(people.wish(run_id, seat_class="S", count=2))
+    [short], [plain] = put(offices[:1], body), put(offices[1:], other)
+    assert short[0] == plain[0] == "201 CREATED"
+    assert re.sub(own, b"", short[1]) == re.sub(own, b"", plain[1])
+    names = [{name for name, _ in found[2]} for found in (short, plain)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("seat_ids", [[1001, 1002], [9_999], [1001, 1001]])
+def test_what_the_rules_of_sale_refuse_is_refused_either_way(offices, people, run_id, seat_ids):
+    """More seats than passengers, no such seat, one seat twice: no fault of the body's form."""
+    body = {**people.body(people.wish(run_id, 1001)), "seat_ids": seat_ids}
+    short, plain = put(offices, body)
+    assert short == plain
+    assert short[0] == "422 UNPROCESSABLE ENTITY"
+
+
+def test_an_id_that_was_used_is_refused_either_way(offices, people, run_id):
+    path, headers = f"/api/order/orders/{uuid4()}", signed_in()
+    first = people.body(people.wish(run_id, 1001))
+    asked(offices[:1], "PUT", path, json=first, headers=headers)
+    other = people.body(people.wish(run_id, 1002))
+    short, plain = asked(offices, "PUT", path, json=other, headers=headers)
+    assert short == plain
+    assert short[0] == "409 CONFLICT"
+    assert b"id_reused" in short[1]
 
 
 def test_while_the_database_is_away_both_say_so(offices, people, run_id, monkeypatch):

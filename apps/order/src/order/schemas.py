@@ -5,21 +5,26 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from chassis.fields import Instant, Text
-from order.wish import Wish, WishedPassenger
+from order.wish import (
+    IDENTITY_KINDS,
+    IDENTITY_NUMBER,
+    NAME_LENGTH_MAX,
+    PASSENGERS_MAX,
+    SEAT_ID_MAX,
+    Wish,
+    WishedPassenger,
+)
 
-SEAT_ID_MAX = 999_999
-PASSENGERS_MAX = 20
-IDENTITY_KINDS = ("nid", "passport", "birth_certificate")
 EXAMPLE_RUN = "5a8f0d7e-3e9c-5d7b-9c53-0c7a7d0e4a11"
 STATION_EXAMPLE = {"example": "DA"}
 
 
 class PassengerWish(Schema):
-    name = Text(length_max=100, required=True, metadata={"example": "Rahima Khatun"})
+    name = Text(length_max=NAME_LENGTH_MAX, required=True, metadata={"example": "Rahima Khatun"})
     identity_kind = fields.String(required=True, validate=validate.OneOf(IDENTITY_KINDS))
     identity_number = fields.String(
         required=True,
-        validate=validate.Regexp(r"\A[0-9A-Za-z][0-9A-Za-z -]{4,24}\Z"),
+        validate=validate.Regexp(IDENTITY_NUMBER),
         metadata={"example": "1990123456789"},
     )
 

@@ -1,6 +1,6 @@
 """
-The two requests of the rush, answered before Flask is asked: what is free on a leg, and the first
-refusal of an order. Whatever is unusual about them is left to their routes.
+The two requests of the rush, answered before Flask is asked: what is free on a leg, and an order,
+refused or placed. Whatever is unusual about them is left to their routes.
 """
 
 import re
@@ -14,10 +14,13 @@ from flask import Flask
 from chassis.application import utc_now
 from chassis.identity import identify_bearer
 from chassis.shortcuts import Answer, Environ, Shortcut, json_body
+from order import operations
 from order.admission import HEADER, NotAdmitted
 from order.availability import availability_body
 from order.parts import Parts, parts_of
 from order.refusals import may_be_a_repetition, refuse_what_is_taken
+from order.rendering import as_json, order_body
+from order.wish import plain_wish
 
 # Only a query that needs no decoding.
 _LEG = re.compile(r"from=([A-Z0-9_]{1,8})&to=([A-Z0-9_]{1,8})", re.ASCII)
@@ -28,7 +31,7 @@ def shortcuts_of(app: Flask) -> tuple[Shortcut, ...]:
     prefix = "/api/order"
     return (
         Shortcut("GET", f"{prefix}/runs/<uuid:run_id>/availability", _availability(app)),
-        Shortcut("PUT", f"{prefix}/orders/<uuid:order_id>", _refusal(app)),
+        Shortcut("PUT", f"{prefix}/orders/<uuid:order_id>", _order(app)),
     )
 
 
@@ -45,17 +48,26 @@ def _availability(app: Flask) -> Callable[[Environ, UUID], Answer | None]:
     return answer
 
 
-def _refusal(app: Flask) -> Callable[[Environ, UUID], Answer | None]:
+def _order(app: Flask) -> Callable[[Environ, UUID], Answer | None]:
     """In the route's order: who asks, whether they were admitted, whether the seats are gone."""
 
     def answer(environ: Environ, order_id: UUID) -> Answer | None:
         buyer = identify_bearer(app.extensions["verifier"], environ.get("HTTP_AUTHORIZATION", ""))
         body = json_body(environ)
-        if isinstance(body, dict):
-            parts, pass_, now = parts_of(app), environ.get(_PASS_KEY, ""), utc_now()
-            if _is_admitted(parts, order_id, body, buyer.account_id, pass_, now):
-                refuse_what_is_taken(parts, order_id, body, now=now)
-        return None
+        if not isinstance(body, dict):
+            return None
+        parts, pass_, now = parts_of(app), environ.get(_PASS_KEY, ""), utc_now()
+        if not _is_admitted(parts, order_id, body, buyer.account_id, pass_, now):
+            return None
+        refuse_what_is_taken(parts, order_id, body, now=now)
+        wish = plain_wish(body)
+        if wish is None:
+            return None
+        with app.app_context():
+            placed = operations.place_order(
+                parts=parts, order_id=order_id, buyer=buyer, wish=wish, now=now
+            )
+        return Answer(201 if placed.is_new else 200, as_json(order_body(placed.record, now)))
 
     return answer
 
