@@ -14,12 +14,20 @@ from payment.payment_life import REQUESTED
 
 Record = Row[Any]
 PAYMENTS_MAX = 100
-# By name: a prepared statement may not change its result when a migration adds a column.
-PAYMENT_COLUMNS = ", ".join(Payment.__table__.columns.keys())
+
+
+def with_columns(statement: str) -> str:
+    """
+    Name the columns where PAYMENT_COLUMNS stands: a prepared statement that says `*` breaks when
+    a migration adds one.
+    """
+    return statement.replace("PAYMENT_COLUMNS", ", ".join(Payment.__table__.columns.keys()))
+
+
 PAYMENT_BY_ID = Statement(
     "payment_by_id",
     {"payment_id": "uuid"},
-    f"SELECT {PAYMENT_COLUMNS} FROM payment WHERE payment_id = :payment_id",  # noqa: S608 - our own columns
+    with_columns("SELECT PAYMENT_COLUMNS FROM payment WHERE payment_id = :payment_id"),
 )
 
 

