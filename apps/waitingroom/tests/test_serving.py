@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from chassis.application import utc_now
 from waitingroom import publishing, queries, serving
@@ -19,7 +18,6 @@ from waitingroom.operations import NotYetServed, WindowSoldOut, admit
 from waitingroom.serving import CallWatch, PressureWatch, Watches
 from waitingroom.stock import QUESTIONS_A_ROUND, StockWatch
 from waitingroom.window import EARLY, LATE, Place
-from waitingroom.windows import Windows
 from waitingroom.worker import loops_of
 
 SECOND = timedelta(seconds=1)
@@ -367,41 +365,3 @@ def test_the_worker_s_loops_run_on_an_empty_town(app, tmp_path, with_settings):
 def test_without_a_folder_nothing_is_published(app, with_settings):
     with_settings(now_serving_folder="")
     assert [loop.work() for loop in loops_of(app)] == [0, 0, 0]
-
-
-def test_while_the_database_is_down_the_last_windows_hold(new_window):
-    window_id, is_down = new_window(), [False]
-
-    def read_windows():
-        if is_down[0]:
-            raise OperationalError("SELECT", {}, Exception("down"))
-        return [read(window_id)]
-
-    windows = Windows(read_windows, fresh_seconds=0.0)
-    before = windows.get(window_id)
-    is_down[0] = True
-    assert windows.get(window_id) == before
-    with pytest.raises(OperationalError):
-        Windows(read_windows, fresh_seconds=0.0).get(window_id)
-
-
-def test_fifty_who_ask_at_once_read_the_windows_once(new_window):
-    window_id, reads, start = new_window(), [], threading.Barrier(50)
-    window = read(window_id)
-
-    def read_windows():
-        reads.append(1)
-        return [window]
-
-    windows = Windows(read_windows, fresh_seconds=5.0)
-
-    def ask():
-        start.wait()
-        windows.get(window_id)
-
-    threads = [threading.Thread(target=ask) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(reads) == 1

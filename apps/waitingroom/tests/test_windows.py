@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from waitingroom import queries
 from waitingroom.windows import LOOK_AGAIN_SECONDS, WindowNotFound, Windows
 
 
@@ -41,3 +43,41 @@ def test_a_window_that_is_not_there_is_not_found():
 
     with pytest.raises(WindowNotFound):
         windows.get(uuid4())
+
+
+def test_while_the_database_is_down_the_last_windows_hold(new_window):
+    window_id, is_down = new_window(), [False]
+
+    def read_windows():
+        if is_down[0]:
+            raise OperationalError("SELECT", {}, Exception("down"))
+        return [queries.window_by_id(window_id)]
+
+    windows = Windows(read_windows, fresh_seconds=0.0)
+    before = windows.get(window_id)
+    is_down[0] = True
+    assert windows.get(window_id) == before
+    with pytest.raises(OperationalError):
+        Windows(read_windows, fresh_seconds=0.0).get(window_id)
+
+
+def test_fifty_who_ask_at_once_read_the_windows_once(new_window):
+    window_id, reads, start = new_window(), [], threading.Barrier(50)
+    window = queries.window_by_id(window_id)
+
+    def read_windows():
+        reads.append(1)
+        return [window]
+
+    windows = Windows(read_windows, fresh_seconds=5.0)
+
+    def ask():
+        start.wait()
+        windows.get(window_id)
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reads) == 1
