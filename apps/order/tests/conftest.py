@@ -198,6 +198,8 @@ def settings(catalogue_server: tuple[Catalogue, str]) -> Iterator[Settings]:
         yield Settings(
             database_url=url,
             redis_url=testing.redis_url(),
+            # Nobody's: a Railgate that runs beside the tests has keys of its own.
+            jwks_url="http://127.0.0.1:9/jwks.json",
             ticket_url=catalogue_server[1],
             identity_key=base64.b64encode(b"k" * 32).decode(),
             hash_key="hash-key-in-the-tests-only",

@@ -103,6 +103,8 @@ def application() -> Iterator[Flask]:
         settings = Settings(
             database_url=Secret(url),
             redis_url=redis_url(),
+            # Nobody's: a Railgate that runs beside the tests has keys of its own.
+            jwks_url="http://127.0.0.1:9/jwks.json",
             log_level="ERROR",
             snapshot_seconds=0.0,
         )
