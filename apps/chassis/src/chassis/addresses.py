@@ -1,7 +1,8 @@
 """The address a request came from, for limits: behind our own proxies it is in a header."""
 
 import ipaddress
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from flask import current_app, request
 
@@ -16,10 +17,14 @@ def client_address() -> str:
     address stands for its /64, which one subscriber can fill at will.
     """
     settings = cast("ServiceSettings", current_app.extensions["settings"])
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
-    has_passed_ours = 0 < settings.trusted_proxies <= len(hops)
-    seen = hops[-settings.trusted_proxies] if has_passed_ours else ""
-    for candidate in (seen, request.remote_addr or ""):
+    return address_of(request.environ, trusted_proxies=settings.trusted_proxies)
+
+
+def address_of(environ: Mapping[str, Any], *, trusted_proxies: int) -> str:
+    hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    has_passed_ours = 0 < trusted_proxies <= len(hops)
+    seen = hops[-trusted_proxies] if has_passed_ours else ""
+    for candidate in (seen, environ.get("REMOTE_ADDR", "")):
         try:
             address = ipaddress.ip_address(candidate)
         except ValueError:

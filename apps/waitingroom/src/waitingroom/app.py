@@ -7,6 +7,7 @@ from waitingroom import routes, staff_routes
 from waitingroom.models import db
 from waitingroom.parts import build_parts
 from waitingroom.settings import Settings
+from waitingroom.shortcuts import shortcuts_of
 
 DESCRIPTION = """
 The line before the ticket office. Take a place, poll what number is served, and exchange the place
@@ -26,4 +27,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         import_name="waitingroom",
     )
     app.extensions["parts"] = build_parts(settings, app.extensions["redis"])
+    app.shortcuts = shortcuts_of(app)
     return app

@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from chassis.fields import Instant, Text
+from waitingroom.signing import PLACE_LENGTH_MAX
 from waitingroom.staffing import WindowTerms
 
 RUN_ID = "00c29b1e-6c42-5a3c-8d6c-8ad9d2b0a3b4"
@@ -15,7 +16,6 @@ SIGNED = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwYjhlIn0.q1w2e3"
 SEED = "9d7c1b0a3f5e2d4c6b8a79e0f1d2c3b4a5968778695a4b3c2d1e0f1a2b3c4d5e"
 MOMENT = "2026-11-15T08:00:00.000Z"
 INSTANTS = validate.Range(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-PLACE_LENGTH_MAX = 1_000
 RUNS_MAX = 1_000
 SEATS_MAX = 10_000_000
 

@@ -17,6 +17,7 @@ from waitingroom.window import EARLY, LATE, Place
 ISSUER = "railgate-waitingroom"
 PLACE_AUDIENCE = "railgate-place"
 PLACE_KEY_LENGTH_MIN = 32
+PLACE_LENGTH_MAX = 1_000
 ORDER_AUDIENCE = "railgate-order"
 
 
