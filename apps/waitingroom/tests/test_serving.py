@@ -305,6 +305,18 @@ def test_the_rush_is_over_after_a_time_in_any_case(client, new_window):
     assert not client.get(f"/api/waitingroom/windows/{window_id}/now-serving").json["is_hot"]
 
 
+def test_when_the_rush_is_over_nobody_waits_for_a_line_that_moves_no_more(
+    parts, new_window, change_window, take
+):
+    window_id = new_window(serving=0)
+    late = take(parts, window_id)
+    asked = {"window_id": window_id, "account_id": late.place.account_id, "token": late.token}
+    with pytest.raises(NotYetServed):
+        admit(parts=parts, **asked, now=utc_now())
+    change_window(window_id, cooled_at=utc_now())
+    assert admit(parts=parts, **asked, now=utc_now()).admission_pass
+
+
 def test_people_are_let_in_in_the_order_of_their_numbers(worker, rush, neighbours, valkey):
     """Early and late ones, a flush in the middle: whoever is let in later has a later number."""
     window_id, run_id = rush

@@ -127,8 +127,9 @@ def admit(
     *, parts: Parts, window_id: UUID, account_id: UUID, token: str, now: datetime
 ) -> Admission:
     """
-    Give a pass to whom the line has reached. Asked again, it gives another pass: who was let in
-    may come back while the window lasts.
+    Give a pass to whom the line has reached; to everybody when the rush is over, since the line
+    moves no more. Asked again, it gives another pass: who was let in may come back while the window
+    lasts.
 
     Raises:
         WindowNotFound, WindowClosed: there is nothing to be let in to.
@@ -140,7 +141,8 @@ def admit(
     window = parts.windows.get(window_id)
     if not window.serves(place):
         window = parts.windows.again(window_id)
-    _refuse(window, place, now)
+    is_over = not window.is_hot(now, hot_seconds_max=parts.settings.hot_seconds_max)
+    _refuse(window, place, now, is_over=is_over)
     lifetime = timedelta(seconds=parts.settings.pass_seconds)
     signed = sign_pass(
         parts.settings.admission_key,
@@ -152,7 +154,7 @@ def admit(
     return Admission(window_id, signed, now + lifetime)
 
 
-def _refuse(window: Window, place: Place, now: datetime) -> None:
+def _refuse(window: Window, place: Place, now: datetime, *, is_over: bool) -> None:
     state = window.state_at(now)
     if state == CLOSED:
         raise WindowClosed
@@ -160,7 +162,7 @@ def _refuse(window: Window, place: Place, now: datetime) -> None:
         raise WindowSoldOut
     if state == HELD_BY_OTHERS:
         raise WindowHeldByOthers(headers={"Retry-After": "5"})
-    if state == BEFORE or not window.serves(place):
+    if state == BEFORE or not (is_over or window.serves(place)):
         raise NotYetServed(
             headers={"Retry-After": str(wait_seconds(window, place, now))},
             number=window.number_of(place),
