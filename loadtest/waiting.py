@@ -56,7 +56,7 @@ class WaitingPassenger(Asking):
                 raise Ended(SOLD_OUT, "told while waiting")
             if told["state"] == "held_by_others":
                 self._stay_or_go()
-            elif number is not None and number <= told["serving"]:
+            elif not told["is_hot"] or (number is not None and number <= told["serving"]):
                 pass_ = self._admission()
                 if pass_:
                     return pass_
