@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import jwt
 import orjson
@@ -34,6 +34,9 @@ class Neighbour:
         threading.Thread(target=self._welcome, daemon=True).start()
 
     def close(self):
+        """Closing alone leaves the door open as long as the thread waits at it."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _welcome(self):
