@@ -39,14 +39,16 @@ output "database" {
     port              = module.database.port
     master_secret_arn = module.database.master_secret_arn
     databases         = module.database.databases
+    promises          = module.database.promises
   }
 }
 
 output "cache" {
   value = {
-    host  = module.cache.host
-    port  = module.cache.port
-    users = module.cache.users
+    host     = module.cache.host
+    port     = module.cache.port
+    users    = module.cache.users
+    promises = module.cache.promises
   }
 }
 

@@ -28,3 +28,15 @@ output "master_secret_arn" {
   description = "Where RDS keeps the master's password."
   value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
 }
+
+output "promises" {
+  description = "What an environment's test asks for by name."
+  value = {
+    is_public             = aws_db_instance.this.publicly_accessible
+    is_encrypted          = aws_db_instance.this.storage_encrypted
+    is_multi_az           = aws_db_instance.this.multi_az
+    is_protected          = aws_db_instance.this.deletion_protection
+    leaves_last_snapshot  = !aws_db_instance.this.skip_final_snapshot
+    backup_retention_days = aws_db_instance.this.backup_retention_period
+  }
+}
