@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitingroom.inlet import Bounds, Pressure, Stock, next_pace, next_serving
+from waitingroom.inlet import Bounds, Calls, Pressure, Stock, next_pace, next_serving
 from waitingroom.legs import Leg, deciding_legs
 from waitingroom.pressure import Durations, pressure_between, read_durations
 
@@ -104,8 +104,13 @@ def test_near_the_end_only_as_many_are_let_in_as_seats_are_left():
 
 def test_who_is_on_the_way_is_counted_against_what_is_free():
     stock = Stock(30, 0)
-    assert serving_after(100, tail=10_000, stock=stock, on_their_way=55) == 105
-    assert serving_after(100, tail=10_000, stock=stock, on_their_way=99) == 100
+    assert serving_after(100, tail=10_000, stock=stock, calls=Calls(55)) == 105
+    assert serving_after(100, tail=10_000, stock=stock, calls=Calls(99)) == 100
+
+
+def test_the_fewer_of_the_called_come_the_more_are_called():
+    stock, few = Stock(3, 0), Calls(on_their_way=4, coming_share=0.2)
+    assert serving_after(100, tail=10_000, stock=stock, calls=few) == 100 + 3 * 2 * 5 - 4
 
 
 @pytest.mark.parametrize("stock", [Stock(0, 0), Stock(0, 5)])

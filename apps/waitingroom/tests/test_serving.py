@@ -12,10 +12,11 @@ import pytest
 
 from chassis.application import utc_now
 from waitingroom import publishing, queries, serving
+from waitingroom.calls import NOTICED_WITHIN, CallWatch
 from waitingroom.clients.order import OrderClient
 from waitingroom.clients.ticket import TicketClient
 from waitingroom.operations import NotYetServed, WindowSoldOut, admit
-from waitingroom.serving import CallWatch, PressureWatch, Watches
+from waitingroom.serving import PressureWatch, Watches
 from waitingroom.stock import QUESTIONS_A_ROUND, StockWatch
 from waitingroom.window import EARLY, LATE, Place
 from waitingroom.worker import loops_of
@@ -115,6 +116,16 @@ class Worker:
         for _ in range(count):
             self.round()
 
+    def rounds_with_comers(self, window_id, count):
+        """Everybody who is called comes at once; gives the number that each round reached."""
+        reached = [read(window_id).serving]
+        for _ in range(count):
+            self.round()
+            reached.append(read(window_id).serving)
+            for number in range(reached[-2] + 1, reached[-1] + 1):
+                self.parts.comers.note(window_id, uuid4(), number, 600)
+        return reached[1:]
+
 
 @pytest.fixture
 def worker(parts, neighbours):
@@ -166,11 +177,11 @@ def test_while_order_does_not_answer_hardly_anybody_is_let_in(worker, rush, neig
 
 def test_a_pace_that_the_last_seats_bound_is_not_raised(worker, rush, neighbours):
     window_id, run_id = rush
-    worker.rounds(4)
+    worker.rounds_with_comers(window_id, 4)
     neighbours.set_run(run_id, free=1)
-    worker.round()
+    worker.rounds_with_comers(window_id, 1)
     before = read(window_id)
-    worker.rounds(40)
+    worker.rounds_with_comers(window_id, 40)
     after = read(window_id)
     assert after.people_per_second == before.people_per_second
     assert before.serving + 2 <= after.serving <= before.serving + 3 * 2
@@ -179,11 +190,8 @@ def test_a_pace_that_the_last_seats_bound_is_not_raised(worker, rush, neighbours
 def test_who_was_called_and_has_not_come_yet_counts_as_coming(worker, rush):
     """Five hundred free seats: a thousand people on their way, however fast the pace."""
     window_id, _ = rush
-    called = []
-    for _ in range(40):
-        worker.round()
-        called.append(read(window_id).serving)
-    seconds = int(serving.NOTICED_WITHIN.total_seconds())
+    called = worker.rounds_with_comers(window_id, 40)
+    seconds = int(NOTICED_WITHIN.total_seconds())
     steps = range(len(called) - seconds)
     assert max(called[step + seconds] - called[step] for step in steps) <= 1_000
     assert called[seconds - 1] == 1_000 < called[-1]
@@ -216,6 +224,18 @@ def test_sold_out_closes_the_line_and_returned_seats_open_it_again(
     worker.round()
     assert read(window_id).stock == "open"
     assert window.serving < read(window_id).serving <= window.serving + 4
+
+
+def test_a_last_seat_is_offered_on_when_most_of_the_line_has_gone_home(worker, rush, neighbours):
+    """One seat and nobody who comes: two at first, then ever more, within two minutes."""
+    window_id, run_id = rush
+    neighbours.set_run(run_id, free=1)
+    worker.rounds(3)
+    before = read(window_id).serving
+    worker.rounds(25)
+    assert read(window_id).serving <= before + 2
+    worker.rounds(120)
+    assert read(window_id).serving > before + 50
 
 
 def test_half_a_journey_that_is_left_is_not_sold_out(worker, rush, neighbours):

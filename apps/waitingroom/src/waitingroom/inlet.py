@@ -37,6 +37,20 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Calls:
+    """
+    Numbers that were called and may still be on their way, and how many of the called come at all,
+    above 0 and up to 1.
+    """
+
+    on_their_way: int = 0
+    coming_share: float = 1.0
+
+
+NO_CALLS = Calls()
+
+
+@dataclass(frozen=True)
 class Stock:
     seats_free: int
     seats_held: int
@@ -48,10 +62,10 @@ class Stock:
             return OPEN
         return HELD_BY_OTHERS if self.seats_held > 0 else SOLD_OUT
 
-    @property
-    def people_max(self) -> int:
-        """How many may be on their way to what is free."""
-        return PEOPLE_PER_SEAT * self.seats_free
+    def calls_left(self, calls: Calls) -> int:
+        """How many more numbers may be called for what is free: the more, the fewer come."""
+        wanted = PEOPLE_PER_SEAT * self.seats_free / calls.coming_share
+        return max(0, int(wanted) - calls.on_their_way)
 
 
 def next_pace(
@@ -89,16 +103,16 @@ def next_serving(
     pace: float,
     elapsed_seconds: float,
     stock: Stock | None,
-    on_their_way: int = 0,
+    calls: Calls = NO_CALLS,
 ) -> int:
     """
     The number up to which people are served next; never less than `serving`. It runs ahead of
     `tail`, the last number given, by one round at most, so that an idle hour saves nothing up.
-    Who was called and is still `on_their_way` has taken nothing yet from what is free.
+    Who was called and is still on the way has taken nothing yet from what is free.
     """
     if stock is not None and stock.state != OPEN:
         return serving
     round_size = max(1, int(pace * min(max(elapsed_seconds, 0.0), ELAPSED_SECONDS_MAX)))
     if stock is not None:
-        round_size = min(round_size, max(0, stock.people_max - on_their_way))
+        round_size = min(round_size, stock.calls_left(calls))
     return max(serving, min(serving + round_size, tail + round_size))

@@ -143,6 +143,9 @@ def admit(
         window = parts.windows.again(window_id)
     is_over = not window.is_hot(now, hot_seconds_max=parts.settings.hot_seconds_max)
     _refuse(window, place, now, is_over=is_over)
+    number = window.number_of(place)
+    if number is not None:
+        parts.comers.note(window_id, account_id, number, kept_seconds(window, now))
     lifetime = timedelta(seconds=parts.settings.pass_seconds)
     signed = sign_pass(
         parts.settings.admission_key,

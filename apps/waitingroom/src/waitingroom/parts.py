@@ -7,6 +7,7 @@ from flask import current_app
 
 from chassis.cache import SoftRedis, Throttle
 from waitingroom import queries
+from waitingroom.comers import Comers
 from waitingroom.numbers import EarlyCount, Numbers
 from waitingroom.settings import Settings
 from waitingroom.signing import PlaceSigner
@@ -19,6 +20,7 @@ class Parts:
     windows: Windows
     numbers: Numbers
     early_count: EarlyCount
+    comers: Comers
     places: PlaceSigner
     throttle: Throttle
 
@@ -31,6 +33,7 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
             soft_redis, block_size=settings.block_size, lease_seconds=settings.lease_seconds
         ),
         early_count=EarlyCount(soft_redis),
+        comers=Comers(soft_redis),
         places=PlaceSigner(settings.place_key),
         throttle=Throttle(soft_redis),
     )

@@ -4,11 +4,9 @@ number up to which people are served. One worker moves it; a second one standing
 """
 
 import logging
-from collections import defaultdict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
-from uuid import UUID
 
 from sqlalchemy import CursorResult, update
 from sqlalchemy.dialects.postgresql import insert
@@ -16,8 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import transaction
 from chassis.peers import PeerUnavailable
 from waitingroom import queries
+from waitingroom.calls import CallWatch
 from waitingroom.clients.order import OrderClient
-from waitingroom.inlet import Pressure, Stock, next_pace, next_serving
+from waitingroom.inlet import Calls, Pressure, Stock, next_pace, next_serving
 from waitingroom.models import Inlet, WaitingWindow, db
 from waitingroom.operations import fix_early_places, kept_seconds
 from waitingroom.parts import Parts
@@ -25,8 +24,6 @@ from waitingroom.pressure import Durations, pressure_between
 from waitingroom.stock import StockWatch
 from waitingroom.window import OPEN, Window
 
-# A page looks every thirty seconds at the least, and oftener when its turn is near.
-NOTICED_WITHIN = timedelta(seconds=30)
 _log = logging.getLogger(__name__)
 
 
@@ -47,33 +44,13 @@ class PressureWatch:
         return pressure_between(last[1], readings, elapsed_seconds=elapsed_seconds)
 
 
-class CallWatch:
-    """Up to which number people were called when, so that those on their way can be counted."""
-
-    def __init__(self) -> None:
-        self._calls: dict[UUID, deque[tuple[datetime, int]]] = defaultdict(deque)
-
-    def on_their_way(self, window: Window, now: datetime) -> int:
-        """
-        Who was called within the time that a page may take to notice. Where nothing was free
-        they have been told so, and nobody is on the way.
-        """
-        calls = self._calls[window.window_id]
-        if window.stock != OPEN:
-            calls.clear()
-        calls.append((now, window.serving))
-        while calls[0][0] < now - NOTICED_WITHIN:
-            calls.popleft()
-        return window.serving - calls[0][1]
-
-
 @dataclass(frozen=True)
 class Line:
     """One open window with the last number of its line."""
 
     window: Window
     tail: int
-    on_their_way: int
+    calls: Calls
 
     @property
     def is_anybody_waiting(self) -> bool:
@@ -81,8 +58,9 @@ class Line:
 
     def is_bound_by(self, pace: float, stock: Stock | None) -> bool:
         """Whether a faster pace would let more people in: there are some, and something is free."""
-        has_seats = stock is None or stock.people_max >= self.on_their_way + pace
-        return self.is_anybody_waiting and has_seats
+        return self.is_anybody_waiting and (
+            stock is None or stock.calls_left(self.calls) >= pace
+        )
 
 
 @dataclass(frozen=True)
@@ -121,11 +99,12 @@ def _hot_windows(parts: Parts, now: datetime) -> list[Window]:
     return [fix_early_places(parts=parts, window=window) for window in windows]
 
 
-def _line(parts: Parts, calls: CallWatch, window: Window, now: datetime) -> Line:
+def _line(parts: Parts, watch: CallWatch, window: Window, now: datetime) -> Line:
     """Where Redis does not know the last number, the last one reserved is the safe answer."""
     last = parts.numbers.last_number(window.window_id)
     late = window.numbers_reserved if last is None else last
-    return Line(window, (window.early_places or 0) + late, calls.on_their_way(window, now))
+    calls = watch.calls(window, parts.comers, now)
+    return Line(window, (window.early_places or 0) + late, calls)
 
 
 def _stock(stock_watch: StockWatch, window: Window) -> Stock | None:
@@ -157,8 +136,7 @@ def _begin_round(
         pace,
         pressure=pressure,
         is_anybody_waiting=any(
-            line.is_anybody_waiting
-            and (stock is None or stock.people_max >= line.on_their_way + pace)
+            line.is_bound_by(pace, stock)
             for line, stock in zip(lines, stocks, strict=True)
         ),
         elapsed_seconds=elapsed_seconds,
@@ -199,7 +177,7 @@ def _move(
         pace=pace,
         elapsed_seconds=elapsed_seconds,
         stock=stock,
-        on_their_way=line.on_their_way,
+        calls=line.calls,
     )
     calm_since = None if line.is_anybody_waiting else window.calm_since or now
     calm_seconds = timedelta(seconds=parts.settings.calm_seconds)

@@ -9,10 +9,11 @@ from chassis.application import utc_now
 from chassis.worker import Loop, run_worker
 from waitingroom import publishing, serving
 from waitingroom.app import create_app
+from waitingroom.calls import CallWatch
 from waitingroom.clients.order import OrderClient
 from waitingroom.clients.ticket import TicketClient
 from waitingroom.parts import current_parts
-from waitingroom.serving import CallWatch, PressureWatch, Watches
+from waitingroom.serving import PressureWatch, Watches
 from waitingroom.settings import Settings
 from waitingroom.stock import StockWatch
 

@@ -1,0 +1,44 @@
+"""Who of the called came to be let in, by number: Redis remembers it, and may forget it."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from chassis.cache import SoftRedis
+
+
+class Counted(NamedTuple):
+    """How many accounts came in all; of the numbers that were noticed, and of the newest."""
+
+    total: int
+    noticed: int
+    newest: int
+
+
+class Comers:
+    def __init__(self, soft_redis: SoftRedis) -> None:
+        self._redis = soft_redis
+
+    def note(self, window_id: UUID, account_id: UUID, number: int, kept_seconds: int) -> None:
+        """Once an account, however often it comes."""
+        key = _key(window_id)
+
+        def use(client: Any) -> None:
+            with client.pipeline(transaction=False) as pipe:
+                pipe.zadd(key, {account_id.bytes: number}).expire(key, kept_seconds).execute()
+
+        self._redis.call(use, None)
+
+    def count(self, window_id: UUID, after: int, noticed: int, newest: int) -> Counted | None:
+        """Of the numbers in (after, noticed] and (noticed, newest]; None without Redis."""
+        key = _key(window_id)
+
+        def use(client: Any) -> Counted:
+            with client.pipeline(transaction=False) as pipe:
+                pipe.zcard(key).zcount(key, f"({after}", noticed).zcount(key, f"({noticed}", newest)
+                return Counted(*pipe.execute())
+
+        return self._redis.call(use, None)
+
+
+def _key(window_id: UUID) -> str:
+    return f"waitingroom:{{{window_id}}}:comers"
