@@ -58,9 +58,7 @@ class Line:
 
     def is_bound_by(self, pace: float, stock: Stock | None) -> bool:
         """Whether a faster pace would let more people in: there are some, and something is free."""
-        return self.is_anybody_waiting and (
-            stock is None or stock.calls_left(self.calls) >= pace
-        )
+        return self.is_anybody_waiting and (stock is None or stock.calls_left(self.calls) >= pace)
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,7 @@ def _begin_round(
         pace,
         pressure=pressure,
         is_anybody_waiting=any(
-            line.is_bound_by(pace, stock)
-            for line, stock in zip(lines, stocks, strict=True)
+            line.is_bound_by(pace, stock) for line, stock in zip(lines, stocks, strict=True)
         ),
         elapsed_seconds=elapsed_seconds,
         bounds=parts.settings.bounds,
