@@ -30,8 +30,10 @@ class Settings(ServiceSettings):
     pace_max: float = 1_000.0
     pace_step: float = 10.0
     pace_decrease: float = 0.5
-    slow_seconds_max: float = 0.25
-    in_flight_max: float = 6.0
+    # Of a placed order's 95th percentile, and of the eight requests that a pod can have in hand: well
+    # below what order could just bear, since others who are not in the line want it too.
+    slow_seconds_max: float = 0.1
+    in_flight_max: float = 3.0
     block_size: int = 200
     lease_seconds: float = 1.0
 
