@@ -28,8 +28,8 @@ class Shape:
 
 SHAPES = {
     "smoke": Shape(300, 15.0, 0.3, 1.0),
-    "opening": Shape(100_000, 250.0, 0.4, 1.5),
-    "hour": Shape(100_000, 120.0, 0.1, 4.0),
+    "opening": Shape(100_000, 100.0, 0.4, 1.5),
+    "hour": Shape(100_000, 80.0, 0.1, 4.0),
     "soak": Shape(60_000, 25.0, 0.0, 0.0),
 }
 
