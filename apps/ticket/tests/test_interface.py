@@ -26,7 +26,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-OPERATIONS = 16
+OPERATIONS = 17
 EXAMPLES = 12
 
 

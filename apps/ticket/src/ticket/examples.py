@@ -147,6 +147,12 @@ RUN_CHANGES = {
     "next_after": 4711,
 }
 
+OPENINGS = {
+    "openings": [
+        {"opens_at": "2026-11-20T08:00:00Z", "runs": [{"run_id": RUN_ID, "seats_total": 1_375}]}
+    ]
+}
+
 STAFF_TRAIN = {
     "name": "Subarna Express",
     "name_bn": "সুবর্ণ এক্সপ্রেস",

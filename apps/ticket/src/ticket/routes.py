@@ -14,11 +14,14 @@ from chassis.identity import public
 from chassis.problems import InvalidRequest, Problem
 from ticket import examples, queries
 from ticket.catalogue import CatalogueReader, Snapshot
+from ticket.openings import openings_of
 from ticket.operations import TrainNotFound
 from ticket.run_operations import RunNotFound
 from ticket.schemas import (
     FoundRunsSchema,
     NameQuerySchema,
+    OpeningsQuerySchema,
+    OpeningsSchema,
     RunChangesQuerySchema,
     RunChangesSchema,
     RunDefinitionSchema,
@@ -36,6 +39,7 @@ blueprint = Blueprint("ticket", __name__, description="Stations, trains, runs an
 LIST_SECONDS = 60
 SEARCH_SECONDS = 2
 CURRENT_SECONDS = 30
+OPENINGS_SECONDS = 5
 FOR_EVER_SECONDS = 31_536_000
 
 
@@ -208,3 +212,19 @@ def list_run_changes(query: dict[str, Any]) -> Response:
     with queries.reading() as connection:
         changes = queries.run_changes(connection, **query)
     return answer(orjson.dumps(changes), max_age=0)
+
+
+@blueprint.route("/openings")
+@public
+@blueprint.arguments(OpeningsQuerySchema, location="query")
+@blueprint.response(200, OpeningsSchema, example=examples.OPENINGS)
+@blueprint.alt_response(503, "SERVICE_UNAVAILABLE")
+def list_openings(query: dict[str, Any]) -> Response:
+    """
+    List when sales open, and which runs then
+
+    The waiting room prepares itself by it; nobody else needs to ask often.
+    """
+    catalogue = snapshot()
+    found = openings_of(catalogue.listed.values(), catalogue.offers, **query)
+    return answer(orjson.dumps({"openings": found}), max_age=OPENINGS_SECONDS)

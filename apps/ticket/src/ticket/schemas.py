@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from chassis.fields import Text
+from chassis.fields import Instant, Text
 
 CURSOR_MAX = 2**63 - 1
 LIMIT_MAX = 50
@@ -248,3 +248,28 @@ class RunChangeSchema(Schema):
 class RunChangesSchema(Schema):
     changes = fields.List(fields.Nested(RunChangeSchema), required=True)
     next_after = fields.Integer(required=True)
+
+
+class OpeningsQuerySchema(Schema):
+    from_at = Instant(data_key="from", required=True, metadata={"example": "2026-11-20T00:00:00Z"})
+    until_at = Instant(
+        data_key="until",
+        required=True,
+        metadata={"description": "Exclusive.", "example": "2026-11-21T00:00:00Z"},
+    )
+
+
+class OpeningRunSchema(Schema):
+    run_id = fields.UUID(required=True)
+    seats_total = fields.Integer(
+        required=True, metadata={"description": "Of the classes that are sold."}
+    )
+
+
+class OpeningSchema(Schema):
+    opens_at = fields.AwareDateTime(required=True)
+    runs = fields.List(fields.Nested(OpeningRunSchema), required=True)
+
+
+class OpeningsSchema(Schema):
+    openings = fields.List(fields.Nested(OpeningSchema), required=True)
