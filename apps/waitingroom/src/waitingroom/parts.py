@@ -34,7 +34,7 @@ def build_parts(settings: Settings, soft_redis: SoftRedis) -> Parts:
         ),
         early_count=EarlyCount(soft_redis),
         comers=Comers(soft_redis),
-        places=PlaceSigner(settings.place_key),
+        places=PlaceSigner(settings.place_key, settings.place_previous_key),
         throttle=Throttle(soft_redis),
     )
 

@@ -125,6 +125,6 @@ def admit(body: dict[str, str], window_id: UUID) -> Response:
 @public
 @blueprint.response(200, schemas.JwksSchema)
 def show_keys() -> Response:
-    """Show the public key of admission passes (RFC 7517)"""
-    keys = [current_parts().settings.admission_key.jwk]
+    """Show the public keys of admission passes, the one in use first (RFC 7517)"""
+    keys = [key.jwk for key in current_parts().settings.published_keys]
     return _json({"keys": keys}, caching=f"public, max-age={JWKS_SECONDS}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chassis.keys import SigningKey
+from chassis.keys import PublicKey, SigningKey
 from chassis.settings import ServiceSettings
 from waitingroom.inlet import Bounds
 from waitingroom.signing import PlaceKey
@@ -11,7 +11,9 @@ from waitingroom.signing import PlaceKey
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
     admission_key: SigningKey
+    admission_previous_key: PublicKey | None = None
     place_key: PlaceKey
+    place_previous_key: PlaceKey | None = None
     order_url: str = "http://127.0.0.1:8083"
     ticket_url: str = "http://127.0.0.1:8082"
     # Where the now-serving files are written for nginx or a CDN; nowhere when empty.
@@ -36,6 +38,12 @@ class Settings(ServiceSettings):
     in_flight_max: float = 3.0
     block_size: int = 200
     lease_seconds: float = 1.0
+
+    @property
+    def published_keys(self) -> list[PublicKey]:
+        """The key that signs passes, then the one whose passes may still be about."""
+        keys = (self.admission_key, self.admission_previous_key)
+        return [key for key in keys if key is not None]
 
     @property
     def bounds(self) -> Bounds:

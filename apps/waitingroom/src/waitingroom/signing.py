@@ -4,7 +4,7 @@ and admission passes, which order verifies offline by the public key.
 """
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import jwt
@@ -37,8 +37,11 @@ class PlaceKey(Secret):
 
 
 class PlaceSigner:
-    def __init__(self, secret: PlaceKey) -> None:
+    """Signs with `secret`; a place that the `previous` one signed is as good."""
+
+    def __init__(self, secret: PlaceKey, previous: PlaceKey | None = None) -> None:
         self._secret = secret
+        self._secrets = (secret,) if previous is None else (secret, previous)
 
     def sign(self, place: Place) -> str:
         claims = {
@@ -55,17 +58,24 @@ class PlaceSigner:
         Raises:
             PlaceNotValid: forged, malformed, of another window or another account.
         """
-        try:
-            claims = jwt.decode(
-                token, self._secret, algorithms=["HS256"], audience=PLACE_AUDIENCE, issuer=ISSUER
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-            raise PlaceNotValid from error
+        claims = self._claims(token)
         if (claims["sub"], claims["window_id"]) != (str(account_id), str(window_id)):
             raise PlaceNotValid
         late_number = claims["late_number"]
         arrival = EARLY if late_number is None else LATE
         return Place(window_id, account_id, arrival, late_number)
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        for secret in self._secrets:
+            try:
+                return jwt.decode(
+                    token, secret, algorithms=["HS256"], audience=PLACE_AUDIENCE, issuer=ISSUER
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+                raise PlaceNotValid from error
+        raise PlaceNotValid
 
 
 def sign_pass(
