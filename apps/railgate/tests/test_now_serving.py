@@ -111,6 +111,22 @@ def test_where_nothing_is_published_the_waiting_room_is_asked(client):
     assert client.asked == [PATH.format(other)]
 
 
+def test_whoever_asks_whether_it_changed_gets_it_whole(client):
+    """A file's clock has whole seconds: what is written twice in one would be called unchanged."""
+    first = client.get(PATH.format(WINDOW))
+    assert {"etag", "last-modified"}.isdisjoint(first.headers)
+    later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
+    again = client.get(PATH.format(WINDOW), headers={"If-Modified-Since": later})
+    assert (again.status_code, again.text) == (200, '{"serving":7}')
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_what_is_no_question_goes_to_the_waiting_room(client, method):
+    answer = client.request(method, PATH.format(WINDOW), content=b"x" * 100_000)
+    assert answer.json() == {"serving": 1}
+    assert client.asked == [PATH.format(WINDOW)]
+
+
 @pytest.mark.parametrize("window_id", ["..%2f" * 12, "%2e" * 36, "." * 36, f"../{WINDOW}"])
 def test_no_other_file_is_ever_answered(client, folder, window_id):
     (folder.parent / f"{WINDOW}.json").write_text("secret")

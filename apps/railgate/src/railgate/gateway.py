@@ -107,18 +107,24 @@ def main() -> None:
     links = {name: os.environ.get(f"{name.upper()}_URL", "") for name in ("mail", "sandbox")}
     page = landing_page(sorted(upstreams), links)
     now_serving = Path(os.environ["NOW_SERVING_FOLDER"])
+    host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
     program = shutil.which("nginx")
     moves = os.environ.get("UPSTREAMS_FILE")
     if program is not None and not moves and os.environ.get("RAILGATE_GATEWAY") != "python":
         folder = Path(os.environ["GATEWAY_FOLDER"])
         become_nginx(
-            program, folder, port=port, upstreams=upstreams, page=page, now_serving=now_serving
+            program,
+            folder,
+            host=host,
+            port=port,
+            upstreams=upstreams,
+            page=page,
+            now_serving=now_serving,
         )
     app = create_gateway(
         upstreams, page=page, now_serving=now_serving, moves=Path(moves) if moves else None
     )
     app.on_startup.append(_reread_on_hangup)
-    host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
     asyncio.run(serve(app, app[BOARD], host=host, port=port))
 
 
