@@ -135,6 +135,38 @@ def test_places_outlive_the_loss_of_redis_and_of_the_worker(town: Town, window: 
         assert person.order().status_code == 201
 
 
+def test_an_opening_has_its_waiting_room_without_anybody_s_hand(town: Town):
+    """As long as it is ahead; called off, its runs are sold as before."""
+    day = (datetime.now(UTC) + timedelta(days=8)).date().isoformat()
+    query = {"from": "DA", "to": "CTG", "date": day}
+    run = httpx.get(f"{town.base_url}/api/ticket/runs", params=query).json()["runs"][0]
+    before, opens_at = run["sales"]["opens_at"], datetime.now(UTC) + timedelta(hours=1)
+    path = f"{town.base_url}/api/ticket/staff/sales-windows/{uuid.uuid4()}"
+    staff = town.account(roles=["staff"])
+
+    def open_at(moment: str) -> None:
+        terms = {"run_id": run["run_id"], "opens_at": moment}
+        httpx.put(path, json=terms, headers=staff).raise_for_status()
+
+    def its_windows() -> list[dict]:
+        windows = httpx.get(f"{town.base_url}/api/waitingroom/windows").json()["windows"]
+        return [window for window in windows if run["run_id"] in window["run_ids"]]
+
+    def await_state(state: str) -> dict:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while [window["state"] for window in its_windows()] != [state]:
+            assert time.monotonic() < deadline, its_windows()
+            time.sleep(0.5)
+        return its_windows()[0]
+
+    open_at(opens_at.isoformat())
+    made = await_state("before")
+    assert (made["is_automatic"], made["is_hot"]) == (True, True)
+    assert abs(datetime.fromisoformat(made["opens_at"]) - opens_at) < timedelta(seconds=1)
+    open_at(before)
+    assert await_state("closed")["is_hot"] is False
+
+
 def test_other_runs_need_no_pass(town: Town, window: Window, runs: list[dict], passenger):
     other = runs[0]
     seat_class = other["classes"][0]["seat_class"]

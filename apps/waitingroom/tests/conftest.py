@@ -45,6 +45,8 @@ def settings():
             redis_url=testing.redis_url(),
             # Nobody's: a Railgate that runs beside the tests has keys of its own.
             jwks_url="http://127.0.0.1:9/jwks.json",
+            order_url="http://127.0.0.1:9",
+            ticket_url="http://127.0.0.1:9",
             # A starved machine is no outage: a test that wants one takes Redis away.
             redis_timeout_seconds=10.0,
             admission_key=SigningKey(new_pem()),

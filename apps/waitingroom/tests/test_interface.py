@@ -212,6 +212,7 @@ def test_staff_make_a_window_and_it_is_hot_from_then_on(client, staff):
     assert staff.call("PUT", f"/staff/windows/{window_id}", wish).status_code == 200
     (listed,) = client.get(f"{BASE}/windows").json["windows"]
     assert (listed["window_id"], listed["run_ids"]) == (str(window_id), wish["run_ids"])
+    assert listed["is_automatic"] is False
 
 
 def test_every_change_is_kept_and_a_repetition_is_none(staff):

@@ -30,7 +30,8 @@ class WaitingWindow(db.Model):  # type: ignore[name-defined]
     """
     `numbers_reserved` is the end of the last block of late numbers given to Redis; until
     `lease_until` Redis may give numbers of that block out, and nobody else may give any.
-    `early_sketch` is a copy of Redis's HyperLogLog of early accounts.
+    `early_sketch` is a copy of Redis's HyperLogLog of early accounts. An `is_automatic` window
+    follows the catalogue until staff change it; it is withdrawn when nothing opens then any more.
     """
 
     __tablename__ = "waiting_window"
@@ -57,6 +58,8 @@ class WaitingWindow(db.Model):  # type: ignore[name-defined]
     people_per_second: Mapped[float] = mapped_column(Float, server_default="0")
     calm_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cooled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_automatic: Mapped[bool] = mapped_column(server_default="false")
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -45,6 +45,7 @@ def window_body(parts: Parts, window: Window, now: datetime) -> dict[str, Any]:
         "run_ids": [str(run_id) for run_id in window.run_ids],
         "seats_total": window.seats_total,
         "seed_commitment": commitment_to(window.seed),
+        "is_automatic": window.is_automatic,
     }
 
 

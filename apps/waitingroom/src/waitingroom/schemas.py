@@ -61,6 +61,9 @@ class WindowSchema(NowServingSchema):
     seed_commitment = fields.String(
         metadata=shown(SEED[::-1], "SHA-256 of the seed, published from the beginning.")
     )
+    is_automatic = fields.Boolean(
+        metadata=shown(example=True, description="Made from the catalogue, not by staff.")
+    )
 
 
 class WindowsSchema(Schema):

@@ -36,6 +36,10 @@ class Settings(ServiceSettings):
     # below what order could just bear, since others who are not in the line want it too.
     slow_seconds_max: float = 0.1
     in_flight_max: float = 3.0
+    # How long before an opening of the catalogue its window is made; never when 0.
+    windows_ahead_seconds: int = 86_400
+    # An opening that is set at shorter notice is left to whoever sets it.
+    windows_notice_seconds: int = 900
     block_size: int = 200
     lease_seconds: float = 1.0
 

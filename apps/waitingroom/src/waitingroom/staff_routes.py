@@ -28,7 +28,8 @@ def put_window(terms: WindowTerms, window_id: UUID) -> Any:
     Make or change a window
 
     Orders for its runs need a pass from now on. After the opening it cannot be moved any more;
-    a `closes_at` in the past ends the window.
+    a `closes_at` in the past ends the window. Runs of an automatic window are taken out of it;
+    an automatic window that is written itself follows the catalogue no more.
     """
     parts, now = current_parts(), utc_now()
     is_new = staffing.put_window(

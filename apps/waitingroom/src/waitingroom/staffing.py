@@ -12,6 +12,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from chassis.database import transaction
 from chassis.problems import Problem
+from waitingroom.following import give_way, lock_windows
 from waitingroom.lottery import new_seed
 from waitingroom.models import StaffChange, WaitingWindow, db
 from waitingroom.parts import Parts
@@ -37,19 +38,22 @@ def put_window(
     """
     Make a window, or change it; True when it is new. The seed is drawn with the window and never
     again. The opening may be moved until it has come: after it the order of the line is fixed.
+    Its runs leave the automatic windows that have not opened.
 
     Raises:
         WindowHasOpened: the opening of an open window would be moved.
     """
     with transaction(db) as session:
+        lock_windows(session)
         is_new = session.scalar(_insertion(window_id, terms, now)) is not None
         window = session.scalars(
             select(WaitingWindow).where(WaitingWindow.window_id == window_id).with_for_update()
         ).one()
         before = None if is_new else _terms_of(window)
-        after = _described(terms)
+        after = _described(terms, is_automatic=False)
         if before != after:
             _change(window, terms, now)
+            give_way(session, window_id=window_id, run_ids=terms.run_ids, now=now)
             session.add(
                 StaffChange(
                     window_id=window_id,
@@ -77,16 +81,19 @@ def _change(window: WaitingWindow, terms: WindowTerms, now: datetime) -> None:
         raise WindowHasOpened
     for name, value in vars(terms).items():
         setattr(window, name, value)
+    window.is_automatic, window.withdrawn_at = False, None
 
 
 def _terms_of(window: WaitingWindow) -> dict[str, Any]:
     return _described(
-        WindowTerms(window.run_ids, window.opens_at, window.closes_at, window.seats_total)
+        WindowTerms(window.run_ids, window.opens_at, window.closes_at, window.seats_total),
+        is_automatic=window.is_automatic,
     )
 
 
-def _described(terms: WindowTerms) -> dict[str, Any]:
+def _described(terms: WindowTerms, *, is_automatic: bool) -> dict[str, Any]:
     return {
+        "is_automatic": is_automatic,
         "run_ids": sorted(str(run_id) for run_id in terms.run_ids),
         "opens_at": terms.opens_at.isoformat(),
         "closes_at": terms.closes_at.isoformat(),

@@ -46,19 +46,22 @@ class Window:
     people_per_second: float
     calm_since: datetime | None
     cooled_at: datetime | None
+    is_automatic: bool
+    withdrawn_at: datetime | None
 
     def is_before(self, now: datetime) -> bool:
         return now < self.opens_at
 
     def state_at(self, now: datetime) -> str:
-        if now >= self.closes_at:
+        if now >= self.closes_at or self.withdrawn_at is not None:
             return CLOSED
         return BEFORE if now < self.opens_at else self.stock
 
     def is_hot(self, now: datetime, *, hot_seconds_max: int) -> bool:
         """From its making until the rush is over: only then a pass is demanded."""
         ends_at = min(self.closes_at, self.opens_at + timedelta(seconds=hot_seconds_max))
-        return self.cooled_at is None and now < ends_at
+        is_over = self.cooled_at is not None or self.withdrawn_at is not None
+        return not is_over and now < ends_at
 
     def number_of(self, place: Place) -> int | None:
         """None while it cannot be known: an early one before the opening."""

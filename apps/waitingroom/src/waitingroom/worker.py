@@ -1,4 +1,4 @@
-"""The waiting room's worker: moves the lines and publishes what is being served."""
+"""The waiting room's worker: makes windows, moves lines, publishes what is being served."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,7 @@ from flask import Flask
 
 from chassis.application import utc_now
 from chassis.worker import Loop, run_worker
-from waitingroom import publishing, serving
+from waitingroom import following, publishing, serving
 from waitingroom.app import create_app
 from waitingroom.calls import CallWatch
 from waitingroom.clients.order import OrderClient
@@ -19,6 +19,7 @@ from waitingroom.stock import StockWatch
 
 ROUND_SECONDS = 1.0
 PUBLISH_SECONDS = 0.5
+FOLLOW_SECONDS = 10.0
 
 
 def loops_of(app: Flask) -> list[Loop]:
@@ -32,10 +33,14 @@ def loops_of(app: Flask) -> list[Loop]:
     def keep_early_counts() -> int:
         return serving.keep_early_counts(parts=current_parts(), now=utc_now())
 
+    def follow_openings() -> int:
+        return following.follow_openings(parts=current_parts(), ticket=ticket, now=utc_now())
+
     return [
         Loop("lines", move_lines, rest_seconds=ROUND_SECONDS),
         Loop("now serving", _publish, rest_seconds=PUBLISH_SECONDS),
         Loop("early counts", keep_early_counts, rest_seconds=2.0),
+        Loop("openings", follow_openings, rest_seconds=FOLLOW_SECONDS),
     ]
 
 
