@@ -32,8 +32,8 @@ class Settings(ServiceSettings):
     pace_max: float = 1_000.0
     pace_step: float = 10.0
     pace_decrease: float = 0.5
-    # Of a placed order's 95th percentile, and of the eight requests that a pod can have in hand: well
-    # below what order could just bear, since others who are not in the line want it too.
+    # Of a placed order's 95th percentile, and of the eight requests that a pod can have in hand:
+    # well below what order could just bear, since others who are not in the line want it too.
     slow_seconds_max: float = 0.1
     in_flight_max: float = 3.0
     # How long before an opening of the catalogue its window is made; never when 0.
