@@ -28,6 +28,10 @@ def main() -> int:
         from loadtest.breakpoint import find_breakpoint
 
         return find_breakpoint(town, kept, RESULTS if options.publish else kept)
+    if options.shape == "slice":
+        from loadtest.modelled import run_slice
+
+        return run_slice(town, kept, RESULTS if options.publish else kept, RESULTS)
     outcomes = []
     for plan in _plans(options):
         print(f"\n{plan.name}: {plan.shape.users:,} passengers", flush=True)
@@ -76,7 +80,7 @@ def _say(outcome: Outcome) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
-    parser.add_argument("--shape", choices=[*SHAPES, "breakpoint"], default="opening")
+    parser.add_argument("--shape", choices=[*SHAPES, "breakpoint", "slice"], default="opening")
     parser.add_argument("--users", type=int, help="how many passengers come")
     parser.add_argument("--rate", type=float, help="how many come a second, on average")
     parser.add_argument("--room", choices=("yes", "no", "both"), default="both")

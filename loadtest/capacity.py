@@ -44,6 +44,18 @@ class Measured:
     answered: dict[str, int]
     tickets: int
     users: int
+    edge_poll_ms: float = NGINX_POLL_MS
+
+    @property
+    def reached(self) -> int:
+        """Requests that the edge passed on to a service."""
+        return sum(self.answered.get(name, 0) for name in (*SERVICES, "registration"))
+
+    def edge_seconds(self, *, polls: int, reached: int) -> float:
+        """What this run's gateway would need for other numbers of polls and of other requests."""
+        own_polls = self.steps.get("now serving", 0) * self.edge_poll_ms / 1e3
+        passing = max(0.0, self.cpu.get("gateway", 0.0) - own_polls) / max(self.reached, 1)
+        return polls * self.edge_poll_ms / 1e3 + reached * passing
 
 
 def cpu_per_request(measured: Measured) -> dict[str, float]:

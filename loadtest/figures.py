@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 from loadtest.capacity import (
     HITS,
+    NGINX_POLL_MS,
     PEAK,
     SECONDS,
     TICKETS,
@@ -30,7 +31,8 @@ def measured(outcome: Outcome) -> Measured:
     for (step, _), times in outcome.answers.items():
         steps[step] += len(times)
     answered = {name: int(sum(rules.values())) for name, rules in outcome.answered.items()}
-    return Measured(dict(steps), outcome.cpu, answered, sold, outcome.plan.shape.users)
+    poll_ms = outcome.edge.poll_cpu_ms if outcome.edge else NGINX_POLL_MS
+    return Measured(dict(steps), outcome.cpu, answered, sold, outcome.plan.shape.users, poll_ms)
 
 
 def counted(outcome: Outcome) -> Table:

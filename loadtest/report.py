@@ -1,5 +1,6 @@
 """The report of one or more rushes: one self-contained page, and a summary in Markdown."""
 
+import json
 import os
 import platform
 import time
@@ -22,8 +23,10 @@ pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 12px }
 
 
 def write(outcomes: list[Outcome], folder: Path, name: str) -> Path:
-    """Write `<name>.html` and `<name>.md`; give the page's path."""
+    """Write `<name>.html`, `<name>.md`, and `<name>.json` for the model; give the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
+    costs = json.dumps(vars(figures.measured(outcomes[0])), indent=1, sort_keys=True)
+    (folder / f"{name}.json").write_text(costs + "\n", encoding="utf-8")
     (folder / f"{name}.md").write_text(_markdown(outcomes), encoding="utf-8")
     path = folder / f"{name}.html"
     path.write_text(_page(outcomes), encoding="utf-8")

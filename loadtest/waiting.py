@@ -50,7 +50,7 @@ class WaitingPassenger(Asking):
         """Poll until served; give the admission pass."""
         self._sleep_until(opens_at + random.uniform(0.0, self.first_look_seconds))
         while True:
-            told = self.poll("now serving", self._path("now-serving")).body
+            told = self.look_at_the_number()
             number = self._number(told)
             if told["state"] in {"sold_out", "closed"}:
                 raise Ended(SOLD_OUT, "told while waiting")
@@ -63,6 +63,9 @@ class WaitingPassenger(Asking):
             gevent.sleep(self._pause(number, told))
             if time.time() > self.patient_until:
                 raise Ended(GAVE_UP, "waited too long")
+
+    def look_at_the_number(self) -> dict:
+        return self.poll("now serving", self._path("now-serving")).body
 
     def readmission(self) -> str:
         """A pass lasts minutes; who was let in gets another one."""

@@ -6,6 +6,7 @@ import pytest
 from loadtest.capacity import SERVICES, Measured, cpu_per_request, model
 from loadtest.counting import Sold
 from loadtest.fairness import fairness
+from loadtest.modelled import Slice, predicted
 from loadtest.shapes import SHAPES, arrivals
 from loadtest.simulation.choices import CHOICES
 from loadtest.simulation.demand import Demand
@@ -80,3 +81,17 @@ def test_no_choice_of_seats_beats_the_ceiling_while_all_are_accepted(name):
 
     assert filled.seat_minutes <= ceiling.seat_minutes
     assert filled.groups_together <= filled.groups
+
+
+def test_a_slice_that_cost_what_the_model_says_is_predicted_to_the_second():
+    steps = {"join": 6_800, "now serving": 86_000}
+    cpu = {"waitingroom": 13.6, "order": 3.0, "postgres": 2.0, "gateway": 10.0}
+    answered = {"waitingroom": 6_900, "order": 700}
+    costs = Measured(steps, cpu, answered, tickets=100, users=6_800)
+
+    same = Slice(steps, 0, answered, 100, cpu, 300.0)
+    half = Slice(dict.fromkeys(steps, 3_400), 0, {"order": 350}, 50, cpu, 300.0)
+
+    assert dict(predicted(costs, same)) == pytest.approx(cpu)
+    assert dict(predicted(costs, half))["order"] == pytest.approx(1.5)
+    assert dict(predicted(costs, half))["waitingroom"] == pytest.approx(6.8)
