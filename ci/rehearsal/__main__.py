@@ -1,7 +1,8 @@
 """
 `python -m ci.rehearsal --service order`: the old and the next version of a service side by side on
-one schema behind the gateway, traffic switched under real purchases, back and forth. It needs no
-cluster. It fails when one request is lost, one purchase stays open, or the books do not add up.
+one schema behind the gateway, traffic switched under people who use it and buy, back and forth. It
+needs no cluster. It fails when one request is lost, one purchase stays open, one answer comes from
+a version that has left, or the books do not add up.
 """
 
 import argparse
@@ -12,11 +13,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
+from ci.rehearsal.asking import Ledger, visiting
+from ci.rehearsal.crowds import CROWDS
 from ci.rehearsal.next_release import HEADER
-from ci.rehearsal.purchases import Ledger, buying
-from ci.rehearsal.report import Outcome, Phase
+from ci.rehearsal.report import TABLE_HEAD, Outcome, Phase
 from ci.rehearsal.versions import (
     EXPANSIONS,
     Place,
@@ -28,14 +31,17 @@ from ci.rehearsal.versions import (
     next_tree,
     old_tree,
     run_to_its_end,
+    unmarked,
 )
 from ci.town import Town, free_base_port, started_town
 
 from railgate.upstreams import write_moves
 
 SWITCHES = 10
-BUYERS = 3
 SWITCH_SECONDS = 20.0
+CROWD_SECONDS = 60.0
+# Who verifies access tokens, and so asks registration for its keys.
+READERS = ("TICKET", "ORDER", "PAYMENT", "WAITINGROOM")
 PLANTS = ("no-migration", "contracting", "killed")
 
 
@@ -45,7 +51,6 @@ class Plan:
 
     service: str
     switches: int = SWITCHES
-    buyers: int = BUYERS
     pause_seconds: float = 3.0
     grace_seconds: float = 0.5
     plant: str = ""
@@ -60,15 +65,28 @@ def settings_of(base_port: int, moves: Path) -> dict[str, str]:
         "PAYMENT__ORDER_URL": gateway,
         "ORDER__PAYMENT_URL": gateway,
         "ORDER__TICKET_URL": gateway,
-        "ORDER__JWKS_URL": f"{gateway}/api/registration/jwks.json",
-        "PAYMENT__JWKS_URL": f"{gateway}/api/registration/jwks.json",
+        "ORDER__WAITINGROOM_URL": gateway,
+        "WAITINGROOM__TICKET_URL": gateway,
+        **{f"{name}__JWKS_URL": f"{gateway}/api/registration/jwks.json" for name in READERS},
         "PAYMENT__RECONCILE_AFTER_SECONDS": "2",
+        "REGISTRATION__CODES_PER_ADDRESS_HOUR": "100000",
         "REGISTRATION__SIGN_INS_PER_ADDRESS": "100000",
         "REGISTRATION__SIGN_INS_PER_ACCOUNT": "100000",
         "REGISTRATION__SIGN_INS_PER_ACCOUNT_AND_ADDRESS": "100000",
         "WEB_WORKERS": "1",
         "WEB_THREADS": "4",
     }
+
+
+class Step(NamedTuple):
+    """From when to when; what was asked in it is known when all answers are in."""
+
+    name: str
+    start: float
+    end: float
+    leader: str
+    moved_at: float
+    drained_seconds: float | None
 
 
 class Rehearsal:
@@ -79,39 +97,52 @@ class Rehearsal:
             "old": old_tree(plan.service, folder),
             "next": next_tree(plan.service, folder, is_contracting=plan.plant == "contracting"),
         }
-        self.phases: list[Phase] = []
+        self._steps: list[Step] = []
         self.faults: list[str] = []
         self._serving: Version | None = None
-        self._since = time.monotonic()
+        self._since = self._moved_at = time.monotonic()
         self._started = contextlib.ExitStack()
 
     def play(self) -> Outcome:
-        plan = self.plan
-        with buying(self.town, plan.buyers) as ledger, self._started:
-            try:
-                self._acts(ledger)
-            except RehearsalFailed as error:
-                self.faults.append(str(error))
-            finally:
-                # The town's own version takes over, so that every purchase can be finished.
-                self._move({})
-        self._end_phase(ledger, "after the last switch")
-        expansion = EXPANSIONS[plan.service]
-        with_column = (
-            {} if plan.plant == "no-migration" else marks(self.place.database_url, expansion)
-        )
+        crowd, ledger = CROWDS[self.plan.service], Ledger()
+        with visiting(crowd.gather(self.town, ledger)), self._started:
+            for act in (self._acts, self._hand_back):
+                try:
+                    act(ledger)
+                except RehearsalFailed as error:
+                    self.faults.append(str(error))
+        self._end_phase("after the last switch")
         audit = self.town.audit()
-        return Outcome(plan.service, self.phases, ledger, with_column, audit, self.faults)
+        marked, missing = self._marks(ledger)
+        phases = [self._phase(ledger, step) for step in self._steps]
+        return Outcome(
+            self.plan.service, phases, ledger, crowd.deeds, marked, missing, audit, self.faults
+        )
+
+    def _hand_back(self, _ledger: Ledger) -> None:
+        """To the town's own version, so that every visit can be finished."""
+        self._move({})
+        time.sleep(self.plan.grace_seconds)
+        if self._serving is not None:
+            self._serving.drain()
+
+    def _marks(self, ledger: Ledger) -> tuple[dict[str, int], int]:
+        if self.plan.plant == "no-migration":
+            return {}, 0
+        service, url = self.plan.service, self.place.database_url
+        made = ledger.made_by(service, "next")
+        return marks(url, EXPANSIONS[service]), unmarked(url, EXPANSIONS[service], made)
 
     def _acts(self, ledger: Ledger) -> None:
         plan, expansion = self.plan, EXPANSIONS[self.plan.service]
-        self._begin_phase()
+        self._await_crowd(ledger)
+        self._since = time.monotonic()
         time.sleep(plan.pause_seconds)
-        self._end_phase(ledger, "before")
+        self._end_phase("before")
         if plan.plant != "no-migration":
             run_to_its_end(self.place.migration(self.trees["next"]), self._log("migration"))
         time.sleep(plan.pause_seconds)
-        self._end_phase(ledger, "migration, the old version serves")
+        self._end_phase("migration, the old version serves")
         for number in range(1, plan.switches + 1):
             name = "next" if number % 2 else "old"
             drained = self._switch_to(name)
@@ -119,7 +150,7 @@ class Rehearsal:
                 self._start_worker()
                 backfill(self.place.database_url, expansion)
             time.sleep(plan.pause_seconds)
-            self._end_phase(ledger, f"switch {number}: to the {name} version", drained)
+            self._end_phase(f"switch {number}: to the {name} version", name, drained)
 
     def _switch_to(self, name: str) -> float | None:
         """Start the version, move the traffic, and then drain the one that served."""
@@ -128,6 +159,7 @@ class Rehearsal:
         version.await_ready()
         self._move({self.plan.service: version.address})
         self._await_version(name)
+        self._moved_at = time.monotonic()
         leaving, self._serving = self._serving, version
         if leaving is None:
             return None
@@ -163,13 +195,27 @@ class Rehearsal:
                 raise RehearsalFailed(f"The gateway did not switch to the {name} version.")
             time.sleep(0.02)
 
-    def _begin_phase(self) -> None:
-        self._since = time.monotonic()
+    def _await_crowd(self, ledger: Ledger) -> None:
+        """
+        Raises:
+            RehearsalFailed: nobody asks anything of the service.
+        """
+        deadline = time.monotonic() + CROWD_SECONDS
+        while not any(one.service == self.plan.service for one in ledger.asked):
+            if time.monotonic() > deadline:
+                raise RehearsalFailed(f"Nobody came to {self.plan.service}.")
+            time.sleep(0.1)
 
-    def _end_phase(self, ledger: Ledger, name: str, drained: float | None = None) -> None:
-        now = time.monotonic()
-        self.phases.append(Phase(name, ledger.between(self._since, now), drained))
+    def _end_phase(self, name: str, leader: str = "", drained: float | None = None) -> None:
+        now, moved_at = time.monotonic(), self._moved_at if leader else float("inf")
+        self._steps.append(Step(name, self._since, now, leader, moved_at, drained))
         self._since = now
+
+    def _phase(self, ledger: Ledger, step: Step) -> Phase:
+        asked = ledger.between(step.start, step.end)
+        return Phase(
+            step.name, self.plan.service, asked, step.leader, step.moved_at, step.drained_seconds
+        )
 
     def _log(self, name: str) -> Path:
         return self.town.folder / "logs" / f"rehearsal-{name}.log"
@@ -187,22 +233,24 @@ def rehearse(plan: Plan) -> Outcome:
 
 def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ci.rehearsal", description=__doc__)
-    parser.add_argument("--service", choices=sorted(EXPANSIONS), default="order")
+    parser.add_argument("--service", choices=[*EXPANSIONS, "all"], default="order")
     parser.add_argument("--switches", type=int, default=SWITCHES)
-    parser.add_argument("--buyers", type=int, default=BUYERS)
     parser.add_argument("--pause-seconds", type=float, default=3.0)
     parser.add_argument("--plant", choices=PLANTS, default="", help="make a fault on purpose")
     options = parser.parse_args(words)
     # Told to stop, it stops its town as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    print(
-        f"Rehearsing a release of {options.service}: {options.switches} switches,"
-        f" {options.buyers} buyers.",
-        flush=True,
-    )
-    outcome = rehearse(Plan(**vars(options)))
-    print(outcome.text())
-    return 1 if outcome.verdicts() else 0
+    services = [*EXPANSIONS] if options.service == "all" else [options.service]
+    outcomes = [rehearse_aloud(Plan(**(vars(options) | {"service": one}))) for one in services]
+    print("\n".join(["", TABLE_HEAD, *(outcome.row() for outcome in outcomes)]))
+    return 1 if any(outcome.verdicts() for outcome in outcomes) else 0
+
+
+def rehearse_aloud(plan: Plan) -> Outcome:
+    print(f"Rehearsing a release of {plan.service}: {plan.switches} switches.", flush=True)
+    outcome = rehearse(plan)
+    print(outcome.text(), flush=True)
+    return outcome
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ pod template of the same image: the controller treats it like any other.
 
 import argparse
 import contextlib
+import functools
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -28,9 +30,17 @@ SMOKE = ROOT / "gitops" / "envs" / "components" / "smoke" / "buy.py"
 SERVICES = ("registration", "ticket", "order", "payment", "waitingroom")
 HASH = "rollouts-pod-template-hash"
 RELEASE_SECONDS = 900.0
-ABORT_SECONDS = 600.0
+# Longer than progressDeadlineSeconds: a release that never turns ready is aborted by that clock.
+ABORT_SECONDS = 1200.0
 DRIFT_SECONDS = 300.0
 READ_PAUSE_SECONDS = 0.1
+# Ten smoke accounts may open twelve orders a day each: so often, they last for forty minutes.
+PURCHASE_SECONDS = 20.0
+ACCOUNTS = 10
+# Argo CD heals itself: it would take a release back that Git does not know.
+PAUSED = "argocd.argoproj.io/skip-reconcile"
+OWNED = "argocd.argoproj.io/tracking-id"
+ARGO_NAMESPACE = "argocd"
 # Ready by its own account, and useless to every buyer: only the analysis can tell.
 BROKEN = {"JWKS_URL": "http://127.0.0.1:9/none", "TICKET_URL": "http://127.0.0.1:9",
           "ORDER_URL": "http://127.0.0.1:9", "DATABASE_STATEMENT_TIMEOUT_MS": "1"}  # fmt: skip
@@ -61,11 +71,15 @@ class Cluster:
     def exists(self, kind: str, name: str) -> bool:
         return self.kubectl("get", kind, name, check=False).returncode == 0
 
+    @property
+    def has_argo_cd(self) -> bool:
+        return self.exists("crd", "applications.argoproj.io")
+
     def patch(self, name: str, body: dict) -> None:
         self.kubectl("patch", "rollout", name, "--type=merge", f"--patch={json.dumps(body)}")
 
 
-def demand_cluster(cluster: Cluster, service: str) -> None:
+def demand_kubectl(cluster: Cluster) -> None:
     """
     Raises:
         NoCluster: with what is missing and how to get it.
@@ -82,11 +96,39 @@ def demand_cluster(cluster: Cluster, service: str) -> None:
         raise NoCluster(f"NOTHING WAS TRIED: the cluster does not answer:\n{answered.stderr}")
     if not cluster.exists("crd", "rollouts.argoproj.io"):
         raise NoCluster("NOTHING WAS TRIED: the cluster has no Argo Rollouts.")
+
+
+def demand_release(cluster: Cluster, service: str) -> None:
+    """
+    Raises:
+        NoCluster: there is nothing that a release could be made of.
+    """
     if not cluster.exists("rollout", service):
         raise NoCluster(
             f"NOTHING WAS TRIED: {cluster.namespace} has no Rollout {service}: use --apply, or let"
             " Argo CD bring the environment."
         )
+    owned = OWNED in cluster.get("rollout", service)["metadata"].get("annotations", {})
+    if owned and not cluster.has_argo_cd:
+        raise NoCluster(
+            f"NOTHING WAS TRIED: an Argo CD in another cluster owns {service} and would take the"
+            f" release back. Try a cluster of your own with --apply."
+        )
+
+
+@contextlib.contextmanager
+def paused(cluster: Cluster, service: str) -> Iterator[None]:
+    """Argo CD, where there is one, leaves the service alone during the block."""
+    if not cluster.has_argo_cd:
+        yield
+        return
+    application = f"{service}-{cluster.namespace.removeprefix('railgate-')}"
+    told = Cluster(ARGO_NAMESPACE)
+    told.kubectl("annotate", "application", application, "--overwrite", f"{PAUSED}=true")
+    try:
+        yield
+    finally:
+        told.kubectl("annotate", "application", application, f"{PAUSED}-")
 
 
 def stable_hash(rollout: dict) -> str:
@@ -113,6 +155,14 @@ def is_aborted(rollout: dict) -> bool:
 
 def active_hash(service: dict) -> str:
     return service["spec"]["selector"].get(HASH, "")
+
+
+def settings_name(rollout: dict) -> str:
+    """Its name ends in a hash of what it says, so that it is another one with every change."""
+    (container, *_) = rollout["spec"]["template"]["spec"]["containers"]
+    return next(
+        one["configMapRef"]["name"] for one in container["envFrom"] if "configMapRef" in one
+    )
 
 
 def release_patch(name: str) -> dict:
@@ -160,8 +210,8 @@ def smoke_program(base_url: str):
 
 
 @contextlib.contextmanager
-def buying(base_url: str, provider: str, every_seconds: float) -> Iterator[Seen]:
-    seen, is_over = Seen(), threading.Event()
+def buying(base_url: str, provider: str, every_seconds: float, seen: Seen) -> Iterator[None]:
+    is_over = threading.Event()
     threads = [
         threading.Thread(target=_read, args=(base_url, seen, is_over)),
         threading.Thread(target=_buy, args=(base_url, provider, every_seconds, seen, is_over)),
@@ -169,7 +219,7 @@ def buying(base_url: str, provider: str, every_seconds: float) -> Iterator[Seen]
     for thread in threads:
         thread.start()
     try:
-        yield seen
+        yield
     finally:
         is_over.set()
         for thread in threads:
@@ -194,9 +244,10 @@ def _read(base_url: str, seen: Seen, is_over: threading.Event) -> None:
 def _buy(
     base_url: str, provider: str, every_seconds: float, seen: Seen, is_over: threading.Event
 ) -> None:
-    program = smoke_program(base_url)
+    program, accounts = smoke_program(base_url), itertools.cycle(range(ACCOUNTS))
     while not is_over.is_set():
         began, failure = time.monotonic(), ""
+        os.environ["SMOKE_EMAIL"] = f"smoke-{next(accounts)}@railgate.example"
         try:
             passenger = program.Passenger("")
             passenger.sign_in()
@@ -238,7 +289,7 @@ class Acts:
     def release(self) -> str:
         before = stable_hash(self._rollout())
         self.cluster.patch(self.service, release_patch(uuid.uuid4().hex))
-        self._until(lambda: is_promoted(self._rollout(), before), RELEASE_SECONDS, "promoted")
+        self._rollout_until(lambda now: is_promoted(now, before), RELEASE_SECONDS, "promoted")
         return f"{before} -> {stable_hash(self._rollout())}"
 
     def release_broken(self) -> str:
@@ -247,37 +298,52 @@ class Acts:
         before = stable_hash(good)
         try:
             self.cluster.patch(self.service, broken_patch(good))
-            self._until(self._aborted_and_watched(before), ABORT_SECONDS, "aborted")
+            self._rollout_until(self._aborted_and_watched(before), ABORT_SECONDS, "aborted")
         finally:
             self.cluster.patch(self.service, mended_patch(good))
-        self._until(lambda: is_settled(self._rollout()), RELEASE_SECONDS, "healthy again")
+        self._rollout_until(is_settled, RELEASE_SECONDS, "healthy again")
         return f"aborted, {before} served all the time"
 
     def heal_drift(self) -> str:
-        name = f"{self.service}-settings"
-        if not self.cluster.exists("crd", "applications.argoproj.io"):
+        if not self.cluster.has_argo_cd:
             return "NOT TRIED: there is no Argo CD in this cluster"
+        name = settings_name(self._rollout())
         self.cluster.kubectl("delete", "configmap", name)
-        self._until(lambda: self.cluster.exists("configmap", name), DRIFT_SECONDS, "healed")
+        is_back = functools.partial(self.cluster.exists, "configmap", name)
+        self._until(is_back, DRIFT_SECONDS, f"{name} did not come back")
         return f"the deleted ConfigMap {name} is back"
 
-    def _aborted_and_watched(self, before: str) -> Callable[[], bool]:
-        def look() -> bool:
+    def settle(self) -> str:
+        """What --apply has brought needs its images, its migrations and its secrets first."""
+        for service in SERVICES:
+            self._until(
+                lambda one=service: is_settled(self.cluster.get("rollout", one)),
+                RELEASE_SECONDS,
+                f"{service} did not turn healthy",
+            )
+        return "every service is healthy"
+
+    def _aborted_and_watched(self, before: str) -> Callable[[dict], bool]:
+        def look(now: dict) -> bool:
             active = active_hash(self.cluster.get("service", self.service))
             if active != before:
                 raise ReleaseFailed(f"the broken release {active} was promoted")
-            return is_aborted(self._rollout())
+            return is_aborted(now)
 
         return look
 
     def _rollout(self) -> dict:
         return self.cluster.get("rollout", self.service)
 
-    def _until(self, is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    def _rollout_until(self, is_so: Callable[[dict], bool], seconds: float, what: str) -> None:
+        self._until(lambda: is_so(self._rollout()), seconds, f"{self.service} was not {what}")
+
+    @staticmethod
+    def _until(is_so: Callable[[], bool], seconds: float, otherwise: str) -> None:
         deadline = time.monotonic() + seconds
         while not is_so():
             if time.monotonic() > deadline:
-                raise ReleaseFailed(f"{self.service} was not {what} in {seconds:.0f} s")
+                raise ReleaseFailed(f"{otherwise} in {seconds:.0f} s")
             time.sleep(1.0)
 
 
@@ -295,23 +361,30 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--service", choices=SERVICES, default="order")
     parser.add_argument("--base-url", default=os.environ.get("BASE_URL", ""))
     parser.add_argument("--provider-url", default="", help="the sandbox; without it nobody pays")
-    parser.add_argument("--every-seconds", type=float, default=5.0, help="between two purchases")
+    parser.add_argument(
+        "--every-seconds", type=float, default=PURCHASE_SECONDS, help="between two purchases"
+    )
     parser.add_argument("--apply", action="store_true", help="kubectl apply the environment first")
     options = parser.parse_args(words)
     cluster = Cluster(f"railgate-{options.environment}")
-    if options.apply and shutil.which("kubectl") and "KUBECONFIG" in os.environ:
+    demand_kubectl(cluster)
+    if options.apply:
         apply_environment(cluster, options.environment)
-    demand_cluster(cluster, options.service)
+    demand_release(cluster, options.service)
     if not options.base_url or "ACCOUNT_PASSWORD" not in os.environ:
         raise NoCluster(
             "NOTHING WAS TRIED: buyers need --base-url, and the ACCOUNT_PASSWORD of the smoke"
             " accounts (Secret smoke-account)."
         )
-    with buying(options.base_url, options.provider_url, options.every_seconds) as seen:
-        acts = Acts(cluster, options.service, seen)
-        acts.act("release", acts.release)
-        acts.act("broken release", acts.release_broken)
-        acts.act("drift", acts.heal_drift)
+    seen = Seen()
+    acts = Acts(cluster, options.service, seen)
+    acts.act("before", acts.settle)
+    if not acts.faults:
+        with buying(options.base_url, options.provider_url, options.every_seconds, seen):
+            with paused(cluster, options.service):
+                acts.act("release", acts.release)
+                acts.act("broken release", acts.release_broken)
+            acts.act("drift", acts.heal_drift)
     print("\n".join(f"FAILED: {fault}" for fault in acts.faults) or "Passed: nobody noticed.")
     return 1 if acts.faults else 0
 

@@ -4,39 +4,61 @@ nullable column that the old version has never heard of. The rehearsal copies th
 of the service; no released version contains it.
 """
 
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask
 from sqlalchemy import Text, text
 from sqlalchemy.orm import mapped_column
 
 COLUMN = "rehearsed_by"
 RELEASE = "next"
 HEADER = "Railgate-Release"
+ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-def extend(app: Flask, *, db: Any, model: Any, key: str) -> Flask:
+def extend(app: Flask, *, db: Any, model: Any, key: str, collection: str) -> Flask:
     """
     Every entity that the service loads or stores now names the column, and whoever asks for one
-    by its `key` has it marked and read back, in the same request: without the column he fails.
+    below `collection` has it marked, and read back, in the same request: without the column he
+    fails.
     """
     setattr(model, COLUMN, mapped_column(Text, nullable=True, default=RELEASE))
-    table = model.__tablename__
-    mark = text(
-        f"UPDATE {table} SET {COLUMN} = :release WHERE {key} = :key"
-        f" AND {COLUMN} IS DISTINCT FROM :release"
-    )
-    read = text(f"SELECT {COLUMN} FROM {table} LIMIT 1")
+    wrapped = Marking(app, db, table=model.__tablename__, key=key, collection=collection)
+    app.wsgi_app = wrapped  # type: ignore[method-assign]
+    return app
 
-    @app.after_request
-    def note(answer: Response) -> Response:
-        answer.headers[HEADER] = RELEASE
-        if request.path.startswith("/api/"):
-            asked_for = (request.view_args or {}).get(key)
-            with db.engine.begin() as connection:
-                if asked_for is not None and answer.status_code < 300:
-                    connection.execute(mark, {"release": RELEASE, "key": asked_for})
-                connection.execute(read)
+
+class Marking:
+    """Around the whole application: its shortcuts answer before any hook of Flask's is asked."""
+
+    def __init__(self, app: Flask, db: Any, *, table: str, key: str, collection: str) -> None:
+        self._app, self._db, self._within = app, db, app.wsgi_app
+        self._asked_for = re.compile(rf"/{collection}/({ID})(?:/|$)")
+        self._mark = text(
+            f"UPDATE {table} SET {COLUMN} = :release WHERE {key} = :key"
+            f" AND {COLUMN} IS DISTINCT FROM :release"
+        )
+        self._read = text(f"SELECT {COLUMN} FROM {table} LIMIT 1")
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        begun: list[Any] = []
+
+        def begin(status: str, headers: list[tuple[str, str]], *error: Any) -> None:
+            begun[:] = [status, [*headers, (HEADER, RELEASE)], *error]
+
+        answer = self._within(environ, begin)
+        if environ["PATH_INFO"].startswith("/api/"):
+            self._use_column(environ["PATH_INFO"], is_good=int(begun[0][:3]) < 300)
+        start_response(*begun)
         return answer
 
-    return app
+    def _use_column(self, path: str, *, is_good: bool) -> None:
+        found = self._asked_for.search(path) if is_good else None
+        with self._app.app_context(), self._db.engine.begin() as connection:
+            if found is not None:
+                connection.execute(self._mark, {"release": RELEASE, "key": found[1]})
+            connection.execute(self._read)

@@ -1,49 +1,30 @@
-"""
-Buyers who forgive nothing: they repeat no request, so that an answer which a patient page would
-have asked for again is counted as lost. Every request is written down.
-"""
+"""Buyers: each purchase is an order, a payment on the provider's page, and a ticket."""
 
-import contextlib
 import threading
-import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
-from ci.passenger import APPROVES, PATIENCE_SECONDS, travellers
-from ci.rehearsal.next_release import HEADER
+from ci.passenger import APPROVES, travellers
+from ci.rehearsal.asking import LONGEST_SECONDS, Got, Ledger, Visitor
 from ci.town import Town
 
 FROM, TO = "DA", "CTG"
+LEG = {"from": FROM, "to": TO}
+DECLINES = "4000000000000002"
 # Every so many purchases a buyer signs in: a POST, which nobody may repeat for him.
 PURCHASES_PER_SIGN_IN = 4
-LONGEST_SECONDS = 30.0
+# What is sold to buyers; a later day is the waiting room's.
+DAYS_OF_BUYERS = range(2, 9)
+BOUGHT, GIVEN_BACK = "tickets bought", "tickets given back"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One request and what came of it; `failure` is empty when it went well."""
-
-    at: float
-    seconds: float
-    method: str
-    path: str
-    version: str
-    failure: str = ""
-
-
-@dataclass
-class Ledger:
-    """What all buyers did together; each list only grows, so no lock is needed to append."""
-
-    asked: list[Asked] = field(default_factory=list)
-    bought: list[str] = field(default_factory=list)
-    unfinished: list[str] = field(default_factory=list)
-
-    def between(self, start: float, end: float) -> list[Asked]:
-        return [one for one in self.asked if start <= one.at < end]
+def open_runs(base_url: str, days: int) -> list[dict]:
+    day = (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+    with httpx.Client(base_url=base_url, timeout=LONGEST_SECONDS) as http:
+        found = http.get("/api/ticket/runs", params={**LEG, "date": day}).raise_for_status().json()
+    return [run for run in found["runs"] if run["sales"]["state"] == "open"]
 
 
 class SeatsOnSale:
@@ -60,92 +41,69 @@ class SeatsOnSale:
     @staticmethod
     def _every(base_url: str) -> Iterator[tuple[str, int]]:
         with httpx.Client(base_url=base_url, timeout=LONGEST_SECONDS) as http:
-            for days in range(2, 9):
-                day = (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
-                leg = {"from": FROM, "to": TO}
-                found = http.get("/api/ticket/runs", params={**leg, "date": day})
-                for run in found.raise_for_status().json()["runs"]:
-                    if run["sales"]["state"] != "open":
-                        continue
+            for days in DAYS_OF_BUYERS:
+                for run in open_runs(base_url, days):
                     path = f"/api/order/runs/{run['run_id']}/seat-map"
-                    seat_map = http.get(path, params=leg).raise_for_status().json()
+                    seat_map = http.get(path, params=LEG).raise_for_status().json()
                     for coach in seat_map["coaches"]:
                         for seat in coach["seats"]:
                             yield run["run_id"], seat["seat_id"]
 
 
-class Buyer(threading.Thread):
-    """Buys one ticket after another until told to stop, and finishes the last one."""
+class Buyer(Visitor):
+    """Buys one ticket after another."""
 
-    def __init__(
-        self, town: Town, seats: SeatsOnSale, ledger: Ledger, is_over: threading.Event
-    ) -> None:
-        super().__init__()
-        self._town, self._seats, self._ledger, self._is_over = town, seats, ledger, is_over
+    def __init__(self, town: Town, ledger: Ledger, seats: SeatsOnSale) -> None:
+        super().__init__(town, ledger)
+        self._seats = seats
         self._account = town.state["accounts"]["passenger"]
+        self._purchases = 0
 
-    def run(self) -> None:
-        with httpx.Client(base_url=self._town.base_url, timeout=LONGEST_SECONDS) as http:
-            purchases = 0
-            while not self._is_over.is_set():
-                if purchases % PURCHASES_PER_SIGN_IN == 0:
-                    self._ask(http, "POST", "/api/registration/sessions", 201, json=self._account)
-                http.headers.update(self._town.account())
-                self._buy(http)
-                purchases += 1
+    def visit(self) -> None:
+        if self._purchases % PURCHASES_PER_SIGN_IN == 0:
+            self.ask("POST", "/api/registration/sessions", 201, json=self._account)
+        self._purchases += 1
+        self.http.headers.update(self.town.account())
+        order = self._order()
+        self._pay(order, APPROVES, "captured")
+        self.await_state(order, "confirmed")
+        self.ledger.finish(order, BOUGHT)
 
-    def _buy(self, http: httpx.Client) -> None:
+    def _order(self) -> str:
         run_id, seat_id = self._seats.next()
-        order_id, payment_id = str(uuid.uuid4()), str(uuid.uuid4())
-        order, payment = f"/api/order/orders/{order_id}", f"/api/payment/payments/{payment_id}"
-        wish = {"run_id": run_id, "from": FROM, "to": TO, "seat_ids": [seat_id]}
-        availability = f"/api/order/runs/{run_id}/availability?from={FROM}&to={TO}"
-        self._ask(http, "GET", f"/api/ticket/runs/{run_id}", 200)
-        self._ask(http, "GET", availability, 200)
-        self._ask(http, "PUT", order, 201, json={**wish, "passengers": travellers(1)})
-        begun = self._ask(http, "PUT", payment, 201, json={"order_id": order_id})
-        if begun is None:
-            self._ledger.unfinished.append(order_id)
-            return
-        self._ask(http, "POST", begun["redirect_url"], 303, data={"card": APPROVES})
-        is_bought = self._await(http, order, "confirmed") and self._await(http, payment, "captured")
-        (self._ledger.bought if is_bought else self._ledger.unfinished).append(order_id)
+        order_id = str(uuid.uuid4())
+        order = f"/api/order/orders/{order_id}"
+        self.ask("GET", f"/api/ticket/runs/{run_id}", 200)
+        self.ask("GET", f"/api/order/runs/{run_id}/availability?from={FROM}&to={TO}", 200)
+        wish = {"run_id": run_id, **LEG, "seat_ids": [seat_id], "passengers": travellers(1)}
+        placed = self.ask("PUT", order, 201, json=wish)
+        self.note("order", order_id, placed)
+        return order
 
-    def _await(self, http: httpx.Client, path: str, state: str) -> bool:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            seen = self._ask(http, "GET", path, 200)
-            if seen is not None and seen["state"] == state:
-                return True
-            time.sleep(0.15)
-        return False
+    def _pay(self, order: str, card: str, until: str) -> None:
+        payment_id = str(uuid.uuid4())
+        payment = f"/api/payment/payments/{payment_id}"
+        self.ledger.begun.append(order)
+        begun = self.ask("PUT", payment, 201, json={"order_id": order.rpartition("/")[2]})
+        self.note("payment", payment_id, begun)
+        self.ask("POST", begun.body["redirect_url"], 303, data={"card": card})
+        self.await_state(payment, until)
 
-    def _ask(self, http: httpx.Client, method: str, path: str, expected: int, **said):
-        """Ask once; give the JSON, or None where the answer is not the expected one."""
-        at, failure, version, body = time.monotonic(), "", "", None
-        try:
-            answer = http.request(method, path, **said)
-            version = answer.headers.get(HEADER, "old")
-            if answer.status_code != expected:
-                failure = f"{answer.status_code} instead of {expected}: {answer.text[:160]}"
-            elif answer.headers.get("Content-Type", "").startswith("application/json"):
-                body = answer.json()
-        except httpx.HTTPError as error:
-            failure = f"{type(error).__name__}: {error}"
-        self._ledger.asked.append(Asked(at, time.monotonic() - at, method, path, version, failure))
-        return body
+    def note(self, service: str, key: str, got: Got) -> None:
+        self.ledger.made.append((service, key, got.version))
 
 
-@contextlib.contextmanager
-def buying(town: Town, buyers: int) -> Iterator[Ledger]:
-    """Let so many buyers buy during the block; at its end each finishes his last purchase."""
-    seats, ledger, is_over = SeatsOnSale(town.base_url), Ledger(), threading.Event()
-    threads = [Buyer(town, seats, ledger, is_over) for _ in range(buyers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield ledger
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join(4 * PATIENCE_SECONDS)
+class UnsureBuyer(Buyer):
+    """Pays with a card that is declined, then with another, and gives the ticket back."""
+
+    def visit(self) -> None:
+        self.http.headers.update(self.town.account())
+        order = self._order()
+        self._pay(order, DECLINES, "declined")
+        self._pay(order, APPROVES, "captured")
+        self.await_state(order, "confirmed")
+        quote = self.ask("GET", f"{order}/cancellation-quote", 200).body
+        agreed = {"refund_minor": quote["refund_minor"]}
+        cancelled = self.ask("PUT", f"{order}/cancellation", 200, json=agreed).body
+        self.expect(cancelled["state"] == "cancelled", f"{order} is {cancelled['state']}")
+        self.ledger.finish(order, GIVEN_BACK)

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,19 +31,23 @@ REVISION = re.compile(r'^(down_revision|revision)\s*(?::[^=]+)?=\s*"([^"]+)"', r
 
 @dataclass(frozen=True)
 class Expansion:
-    """What the next version adds: a column of `table`, whose rows `model` maps."""
+    """
+    What the next version adds: a column of `table`, whose rows `model` maps, and which are asked
+    for by their `key` below `collection`; empty where no path names them.
+    """
 
     model: str
     table: str
     key: str
+    collection: str = ""
 
 
 EXPANSIONS = {
-    "order": Expansion("Order", "orders", "order_id"),
-    "payment": Expansion("Payment", "payment", "payment_id"),
-    "ticket": Expansion("Run", "run", "run_id"),
-    "registration": Expansion("Session", "session", "session_id"),
-    "waitingroom": Expansion("WaitingWindow", "waiting_window", "window_id"),
+    "registration": Expansion("Account", "account", "account_id"),
+    "ticket": Expansion("Run", "run", "run_id", "runs"),
+    "order": Expansion("Order", "orders", "order_id", "orders"),
+    "payment": Expansion("Payment", "payment", "payment_id", "payments"),
+    "waitingroom": Expansion("WaitingWindow", "waiting_window", "window_id", "windows"),
 }
 
 MIGRATION = '''"""Rehearsal: {table} gets a column that the version before does not know."""
@@ -72,7 +77,8 @@ _create_app = create_app
 
 def create_app(settings=None):
     return _extend(
-        _create_app(settings), db=_models.db, model=_models.{model}, key="{key}"
+        _create_app(settings), db=_models.db, model=_models.{model}, key="{key}",
+        collection="{collection}",
     )
 """
 
@@ -99,7 +105,7 @@ def next_tree(service: str, folder: Path, *, is_contracting: bool = False) -> Pa
     )
     shutil.copy(Path(__file__).with_name("next_release.py"), package / "next_release.py")
     with (package / "app.py").open("a") as app:
-        app.write(GRAFT.format(service=service, model=expansion.model, key=expansion.key))
+        app.write(GRAFT.format(service=service, **vars(expansion)))
     return tree
 
 
@@ -276,6 +282,21 @@ def marks(database_url: str, expansion: Expansion) -> dict[str, int]:
                 f"SELECT coalesce({COLUMN}, 'none'), count(*) FROM {expansion.table} GROUP BY 1"
             )
             return dict(cursor.fetchall())
+    finally:
+        link.close()
+
+
+def unmarked(database_url: str, expansion: Expansion, keys: Sequence[str]) -> int:
+    """How many of these rows, which the next version made, do not bear its mark."""
+    link = psycopg2.connect(database_url)
+    try:
+        with link, link.cursor() as cursor:
+            cursor.execute(
+                f"SELECT count(*) FROM {expansion.table}"
+                f" WHERE {expansion.key}::text = ANY(%s) AND {COLUMN} = 'next'",
+                (list(keys),),
+            )
+            return len(set(keys)) - cursor.fetchone()[0]
     finally:
         link.close()
 

@@ -148,10 +148,12 @@ def test_without_a_cluster_it_says_so_loudly(tmp_path, monkeypatch, kubectl):
     cluster = e2e.Cluster("railgate-dev")
     kubectl(patch={})
     with pytest.raises(e2e.NoCluster, match="does not answer"):
-        e2e.demand_cluster(cluster, "order")
+        e2e.demand_kubectl(cluster)
     kubectl(version={})
     with pytest.raises(e2e.NoCluster, match="no Argo Rollouts"):
-        e2e.demand_cluster(cluster, "order")
+        e2e.demand_kubectl(cluster)
+    with pytest.raises(e2e.NoCluster, match="has no Rollout order"):
+        e2e.demand_release(cluster, "order")
     monkeypatch.delenv("KUBECONFIG")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(e2e.NoCluster, match="NOTHING WAS TRIED: there is no cluster"):
@@ -159,6 +161,14 @@ def test_without_a_cluster_it_says_so_loudly(tmp_path, monkeypatch, kubectl):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(e2e.NoCluster, match="kubectl is not on this machine"):
         e2e.main([])
+
+
+def test_a_release_that_another_clusters_argo_cd_would_take_back_is_not_tried(kubectl):
+    owned = a_rollout()
+    owned["metadata"]["annotations"] = {e2e.OWNED: "order-dev:argoproj.io/Rollout:dev/order"}
+    kubectl(get_rollout_order=owned)
+    with pytest.raises(e2e.NoCluster, match="would take the release back"):
+        e2e.demand_release(e2e.Cluster("railgate-dev"), "order")
 
 
 def test_the_smoke_program_buys_through_the_front_door(monkeypatch):
