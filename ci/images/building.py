@@ -6,6 +6,7 @@ one is made of Debian's own packages and put in its place.
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ci.images.engine import Engine, EngineFailed, demand
@@ -25,17 +26,21 @@ def image_of(service: str) -> str:
     return f"railgate/{service}:local"
 
 
-def build(engine: Engine, service: str, *, base: str = "") -> None:
+def build(
+    engine: Engine, service: str, *, source: Path = ROOT, image: str = "", words: Sequence[str] = ()
+) -> None:
     """
     Raises:
         EngineFailed: what the builder said is on the terminal.
     """
-    if engine.aloud("build", *build_words(engine, service, base or known_base(engine)), str(ROOT)):
+    said = build_words(engine, service, known_base(engine), image or image_of(service))
+    file = f"--file={source / 'apps' / 'Dockerfile'}"
+    if engine.aloud("build", file, *said, *words, str(source)):
         raise EngineFailed(f"The image of {service} was not built.")
 
 
-def build_words(engine: Engine, service: str, base: str) -> list[str]:
-    words = ["--file", str(ROOT / "apps" / "Dockerfile"), "--tag", image_of(service)]
+def build_words(engine: Engine, service: str, base: str, image: str) -> list[str]:
+    words = [f"--tag={image}"]
     arguments = {
         "SERVICE": service,
         "WITHOUT": WITHOUT.get(service, ""),

@@ -14,7 +14,8 @@ from ci.images.engine import Engine
 from ci.images.inside import Inside
 from ci.images.system import HEALTHY_SECONDS, System, containerised
 from ci.rehearsal.__main__ import settings_of
-from ci.rehearsal.purchases import Ledger, buying
+from ci.rehearsal.asking import Ledger, visiting
+from ci.rehearsal.crowds import EVERYBODY
 from ci.rehearsal.report import SHOWN_FAILURES
 from ci.town import free_base_port
 
@@ -22,12 +23,12 @@ from railgate import children
 from railgate import town as table
 from railgate.upstreams import write_moves
 
-BUYERS = 3
-BUYING_SECONDS = 6.0
+SETTLING_SECONDS = 4.0
+# So long the worker that came works beside the one that goes.
+BESIDE_SECONDS = 2.0
 # Kubernetes waits ten seconds (preStop) before the signal; the gateway here hears at once.
 GRACE_SECONDS = 0.5
 SERVICE_OF = {"mail": "railgate", "gateway": "railgate"}
-ENDED = ("order", "payment")
 
 
 def check(engine: Engine) -> list[str]:
@@ -59,15 +60,16 @@ def _looked_into(system: System) -> list[str]:
 
 
 def _bought_through(system: System) -> list[str]:
-    """Purchases go on while a container of each kind is replaced and told to end."""
+    """All goes on while the containers of each service are replaced and told to end."""
     faults: list[str] = []
-    with buying(system.town, BUYERS) as ledger:
-        time.sleep(BUYING_SECONDS)
-        for name in ENDED:
-            faults += _replaced(system, name)
-            time.sleep(BUYING_SECONDS / 2)
-        faults += _ended(system, "order-worker")
-        time.sleep(BUYING_SECONDS / 2)
+    ledger = Ledger()
+    with visiting(EVERYBODY.gather(system.town, ledger)):
+        time.sleep(SETTLING_SECONDS)
+        for service in system.place.services:
+            faults += _replaced(system, service)
+            if service.has_worker:
+                faults += _worker_replaced(system, service)
+        time.sleep(SETTLING_SECONDS)
     faults += _judged(ledger)
     is_clean, report = system.town.audit()
     if not is_clean:
@@ -75,15 +77,21 @@ def _bought_through(system: System) -> list[str]:
     return faults
 
 
-def _replaced(system: System, name: str) -> list[str]:
-    service = next(s for s in table.SERVICES if s.name == name)
-    port = children.free_port()
+def _replaced(system: System, service: table.Service) -> list[str]:
+    name, port = service.name, children.free_port()
     successor = system.web(service, name=f"{name}-2", port=port)
     successor.start()
     successor.await_healthy(HEALTHY_SECONDS)
     write_moves(system.moves, {**_moved(system), name: f"http://127.0.0.1:{port}"})
     system.containers["gateway"].signal("HUP")
     time.sleep(GRACE_SECONDS)
+    return _ended(system, name)
+
+
+def _worker_replaced(system: System, service: table.Service) -> list[str]:
+    name = f"{service.name}-worker"
+    system.worker(service, name=f"{name}-2").start()
+    time.sleep(BESIDE_SECONDS)
     return _ended(system, name)
 
 
@@ -99,15 +107,16 @@ def _moved(system: System) -> dict[str, str]:
 
 
 def _judged(ledger: Ledger) -> list[str]:
-    failures = [one for one in ledger.asked if one.failure]
+    failures = ledger.failures
     slowest = max((one.seconds for one in ledger.asked), default=0.0)
     print(
-        f"  {len(ledger.asked)} requests, {len(failures)} failures, slowest"
-        f" {slowest * 1000:.0f} ms; {len(ledger.bought)} tickets bought and paid"
+        f"  {len(ledger.asked)} requests, {len(failures)} failures, slowest {slowest * 1000:.0f} ms"
     )
+    print("  " + ", ".join(f"{count} {deed}" for deed, count in sorted(ledger.done.items())))
     faults = [f"{o.method} {o.path}: {o.failure}" for o in failures[:SHOWN_FAILURES]]
     if ledger.unfinished:
-        faults.append(f"{len(ledger.unfinished)} purchases were begun and not finished")
-    if not ledger.bought:
-        faults.append("nothing was bought, so nothing is proved")
-    return faults
+        faults.append(f"{len(ledger.unfinished)} visits were begun and not finished")
+    faults += [
+        f"no {deed}, so nothing is proved" for deed in EVERYBODY.deeds if not ledger.done[deed]
+    ]
+    return [*faults, *ledger.broken]

@@ -113,12 +113,17 @@ def _applies(requirement: Requirement, extras: set[str]) -> bool:
 
 
 def copy_ours(apps: Path, ours: list[str], site: Path) -> None:
-    """Our packages are plain Python: they are copied, and no build tool comes along."""
+    """
+    Our packages are plain Python: they are copied, and no build tool comes along. Their rights are
+    those of the image, whatever a checkout's were.
+    """
     for app in ours:
         shutil.copytree(
             apps / app / "src" / app, site / app,
             ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True,
         )  # fmt: skip
+        for path in (site / app, *(site / app).rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def tidy(venv: Path) -> None:

@@ -56,6 +56,12 @@ class System:
         environment["WEB_BIND"] = f"127.0.0.1:{port or self.place.port(service.name)}"
         return self.container(name or service.name, service.name, (*ENTRY, "web"), environment)
 
+    def worker(self, service: table.Service, *, name: str = "") -> Container:
+        environment = table.service_environment(self.place, service)
+        environment["WORKER_HEARTBEAT"] = "/tmp/heartbeat"
+        name = name or f"{service.name}-worker"
+        return self.container(name, service.name, (*ENTRY, "worker"), environment)
+
     def run_command(self, service: table.Service, program: table.Program, number: int) -> None:
         """One-shot, as the cluster's migration."""
         words = program.command[3:]
@@ -159,11 +165,7 @@ def _start_containers(system: System) -> None:
         container.start()
     for service in system.place.services:
         if service.has_worker:
-            environment = table.service_environment(system.place, service)
-            environment["WORKER_HEARTBEAT"] = "/tmp/heartbeat"
-            name = f"{service.name}-worker"
-            worker = system.container(name, service.name, (*ENTRY, "worker"), environment)
-            worker.start()
+            system.worker(service).start()
     for name, container in list(system.containers.items()):
         if not name.endswith("-worker"):
             system.healthy_after[name] = container.await_healthy(HEALTHY_SECONDS)

@@ -1,14 +1,17 @@
 """
-The images of the changed services: built with what is here, scanned with what is here. Without an
-engine nothing is built, and without a scanner what was built is not called good.
+The images of the changed services: built, listed and scanned with what is here. Without an engine
+nothing is built, and without a scanner what was built is not called good.
 """
 
 import json
 import shutil
+from pathlib import Path
 
+from ci.images.building import image_of
+from ci.images.engine import ENGINES, Engine
+from ci.images.parts import list_parts
 from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran
 
-ENGINES = ("podman", "docker")
 SCANNERS = {
     "trivy": ("image", "--scanners", "vuln", "--severity", "HIGH,CRITICAL", "--ignore-unfixed",
               "--exit-code", "1", "--quiet", "--format", "json", "--output"),
@@ -28,7 +31,12 @@ def images_gate(space: Workspace) -> Result:
         ended = ran("make", "image", f"SERVICE={service}", f"ENGINE={engine}", cwd=space.root)
         if ended.returncode:
             return failed(f"the image of {service}", ended.stderr.splitlines()[-10:])
-    return _scanned(space, services)
+    strangers = [
+        fault
+        for service in services
+        for fault in list_parts(Engine(engine), service, root=space.root, build=space.build)
+    ]
+    return failed("not locked", strangers) if strangers else _scanned(space, services)
 
 
 def working_engine() -> str | None:
@@ -42,23 +50,19 @@ def _scanned(space: Workspace, services: list[str]) -> Result:
     scanner = next((name for name in SCANNERS if shutil.which(name)), None)
     if scanner is None:
         return not_run(
-            f"BUILT {len(services)} IMAGES AND SCANNED NONE: neither {' nor '.join(SCANNERS)} here."
+            f"BUILT AND LISTED {len(services)} IMAGES AND SCANNED NONE: neither"
+            f" {' nor '.join(SCANNERS)} here."
         )
     bad = []
     for service in services:
         report = space.build / f"image-{service}.json"
-        image = f"railgate/{service}:local"
-        ended = ran(scanner, *_arguments(scanner, str(report), image), cwd=space.root)
+        ended = ran(scanner, *SCANNERS[scanner], str(report), image_of(service), cwd=space.root)
         if ended.returncode:
             bad.append(f"{service}: {_count(report)} (build/{report.name})")
     return failed("vulnerable images", bad) if bad else passed(f"{len(services)} images, {scanner}")
 
 
-def _arguments(scanner: str, report: str, image: str) -> tuple[str, ...]:
-    return (*SCANNERS[scanner], report, image)
-
-
-def _count(report) -> str:
+def _count(report: Path) -> str:
     try:
         found = json.loads(report.read_text())
     except (OSError, ValueError):

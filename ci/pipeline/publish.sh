@@ -32,8 +32,12 @@ aws ecr describe-image-scan-findings --repository-name "railgate/$service" \
     --image-id "imageDigest=$digest" --output json >"build/scan-$service.json"
 python3 -m ci.pipeline.scan "build/scan-$service.json"
 
-make pipeline GATES=sbom REQUIRE=sbom
+# Of what was pushed, whoever built it.
+docker pull --quiet "$repository@$digest"
+docker tag "$repository@$digest" "railgate/$service:local"
+make image-parts SERVICE="$service" ENGINE=docker
 cosign sign --yes "$repository@$digest"
-cosign attest --yes --type cyclonedx --predicate build/sbom.cdx.json "$repository@$digest"
+cosign attest --yes --type cyclonedx --predicate "build/sbom-$service.cdx.json" \
+    "$repository@$digest"
 echo "$digest" >"build/digests/$service"
 echo "$service $digest"

@@ -1,12 +1,15 @@
 """What goes into an image and what would be found wrong with it; without building one."""
 
+import io
+import json
 import shutil
 import subprocess
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ci.images import building, entry, installing
+from ci.images import building, entry, installing, twice
 from ci.images.engine import Engine, Missing, demand
 from ci.images.inside import Inside
 
@@ -59,6 +62,54 @@ def test_our_code_comes_without_tests_and_old_bytecode(tmp_path):
     assert (tmp_path / "order" / "migrations" / "env.py").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["chassis", "order"]
     assert list(tmp_path.rglob("__pycache__")) == []
+
+
+def test_rights_of_a_checkout_do_not_reach_the_image(tmp_path):
+    source = tmp_path / "apps" / "order" / "src" / "order"
+    (source / "migrations").mkdir(parents=True, mode=0o700)
+    (source / "app.py").touch(0o700)
+    (source / "migrations" / "env.py").touch(0o600)
+    installing.copy_ours(tmp_path / "apps", ["order"], tmp_path / "site")
+    site = tmp_path / "site" / "order"
+    rights = {p.name: oct(p.stat().st_mode & 0o777) for p in (site, *site.rglob("*"))}
+    assert rights == {
+        "order": "0o755", "migrations": "0o755", "app.py": "0o644", "env.py": "0o644",
+    }  # fmt: skip
+
+
+def a_saved_image(path, *, mtime=1, mode=0o644, content=b"print()", name="venv/app.py"):
+    """As `podman save` writes it: a manifest, and a layer of one file."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as files:
+        entry = tarfile.TarInfo(name)
+        entry.mtime, entry.mode, entry.size = mtime, mode, len(content)
+        files.addfile(entry, io.BytesIO(content))
+    manifest = json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(path, "w") as saved:
+        for member, written in (("manifest.json", manifest), ("layer.tar", layer.getvalue())):
+            entry = tarfile.TarInfo(member)
+            entry.size = len(written)
+            saved.addfile(entry, io.BytesIO(written))
+    with tarfile.open(path) as saved:
+        return dict(twice.files_of(saved))
+
+
+@pytest.mark.parametrize(
+    "planted", [{"mtime": 2}, {"mode": 0o600}, {"content": b"other"}, {"name": "venv/other.py"}]
+)
+def test_what_makes_two_builds_differ_is_told_file_by_file(tmp_path, planted):
+    first = a_saved_image(tmp_path / "first.tar")
+    assert twice.told(first, a_saved_image(tmp_path / "same.tar")) == []
+    lines = twice.told(first, a_saved_image(tmp_path / "other.tar", **planted))
+    assert any(line.startswith("0:venv/") for line in lines)
+
+
+def test_the_copy_of_the_source_has_other_times_and_rights(tmp_path):
+    twice.copied_source(tmp_path / "copy")
+    copy = tmp_path / "copy" / "apps" / "Dockerfile"
+    assert copy.read_bytes() == (APPS / "Dockerfile").read_bytes()
+    assert copy.stat().st_mtime == twice.COPY_TIME
+    assert copy.stat().st_mode & 0o777 == twice.COPY_RIGHTS
 
 
 @pytest.mark.parametrize(
