@@ -101,7 +101,7 @@ sonar-gate: $(STAMPS)/checks ## Write the bars of the gate into SonarQube
 	@$(BIN)/python -m ci.pipeline.sonar
 
 ##@ Images and rehearsals
-.PHONY: image images compose-env rehearse e2e-cluster
+.PHONY: image images image-parts image-twice compose-env rehearse e2e-cluster
 ENGINE ?= podman
 image: $(STAMPS)/checks ## Build one image as railgate/order:local: SERVICE=order
 	@$(BIN)/python -m ci.images build --engine "$(ENGINE)" $(SERVICE)
@@ -109,10 +109,16 @@ image: $(STAMPS)/checks ## Build one image as railgate/order:local: SERVICE=orde
 images: $(STAMPS)/checks ## Build the images of all services and try them for real
 	@$(BIN)/python -m ci.images check --engine "$(ENGINE)"
 
+image-parts: $(STAMPS)/checks ## List what an image is made of, in build/: SERVICE=order
+	@$(BIN)/python -m ci.images parts --engine "$(ENGINE)" "$(or $(SERVICE),order)"
+
+image-twice: $(STAMPS)/checks ## Build one image twice, and see that it is the same: SERVICE=order
+	@$(BIN)/python -m ci.images twice --engine "$(ENGINE)" "$(or $(SERVICE),order)"
+
 compose-env: $(STAMPS)/runtime ## Make the secrets of compose.yaml, once
 	@$(BIN)/python -m ci.images.composing
 
-rehearse: $(STAMPS)/checks ## Switch two versions back and forth under purchases: SERVICE=order
+rehearse: $(STAMPS)/checks ## Switch two versions back and forth under load: SERVICE=order, all
 	@$(BIN)/python -m ci.rehearsal --service "$(or $(SERVICE),order)" $(OPTIONS)
 
 e2e-cluster: $(STAMPS)/checks ## Release for real in the cluster of KUBECONFIG
