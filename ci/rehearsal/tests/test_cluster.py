@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import pytest
+import yaml
 from ci.rehearsal import cluster as e2e
 
 TEMPLATE = {"spec": {"containers": [{"name": "web", "env": [
@@ -169,6 +170,14 @@ def test_a_release_that_another_clusters_argo_cd_would_take_back_is_not_tried(ku
     kubectl(get_rollout_order=owned)
     with pytest.raises(e2e.NoCluster, match="would take the release back"):
         e2e.demand_release(e2e.Cluster("railgate-dev"), "order")
+
+
+def test_the_set_of_applications_lets_one_of_them_be_held_still():
+    text = (e2e.ROOT / "gitops" / "argocd" / "services.yaml").read_text()
+    spec = yaml.safe_load(text)["spec"]
+    assert e2e.PAUSED in spec["preservedFields"]["annotations"]
+    named = spec["template"]["metadata"]["name"]
+    assert named == "{{.path.basename}}-{{.environment}}"
 
 
 def test_the_smoke_program_buys_through_the_front_door(monkeypatch):
