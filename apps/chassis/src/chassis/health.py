@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify
+from prometheus_client import Counter
 
 from chassis.identity import public
 
@@ -25,6 +26,7 @@ class Check:
 
 def register_health(app: Flask, checks: list[Check]) -> None:
     health = Blueprint("health", __name__)
+    failing: Counter = app.extensions["failing_checks"]
 
     @health.get("/healthz")
     @public
@@ -35,6 +37,8 @@ def register_health(app: Flask, checks: list[Check]) -> None:
     @public
     def readyz() -> tuple[Response, int]:
         results = {check.name: _outcome(check) for check in checks}
+        for name in (name for name, outcome in results.items() if outcome != "ok"):
+            failing.labels(name).inc()
         ready = all(check.is_soft or results[check.name] == "ok" for check in checks)
         return jsonify(ready=ready, checks=results), 200 if ready else 503
 

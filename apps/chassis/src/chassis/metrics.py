@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import Counter as Counted
 from prometheus_flask_exporter import PrometheusMetrics
 from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 
@@ -73,6 +74,9 @@ def register_metrics(app: Flask, *, version: str) -> Durations:
     shown = _with_the_latest(app.view_functions["prometheus_metrics"])
     vars(shown)["identity_rule"] = "public"
     app.view_functions["prometheus_metrics"] = shown
+    app.extensions["failing_checks"] = Counted(
+        "failing_checks", "Checks of /readyz that failed, by name", ("check",), registry=registry
+    )
     return Durations(registry)
 
 
