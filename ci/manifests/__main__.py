@@ -5,11 +5,14 @@ with 2 where it could not look.
 
 import sys
 
+from ci.manifests.alerting import check_alerting
 from ci.manifests.code import read_code
 from ci.manifests.delivery import check_delivery
 from ci.manifests.edges import check_edges
 from ci.manifests.fit import check_fit
+from ci.manifests.monitoring import check_monitoring
 from ci.manifests.policy import check_policy, never_released
+from ci.manifests.promql import WITHOUT_PROMTOOL, promtool
 from ci.manifests.references import check_references
 from ci.manifests.rendering import ROOT, WITHOUT_KUBECTL, CannotRender, kubectl, render_tree
 from ci.manifests.schemas import check_schemas
@@ -32,6 +35,8 @@ def main() -> int:
         check_fit(tree, code),
         check_edges(tree, code),
         check_delivery(tree, code),
+        check_monitoring(tree, code),
+        check_alerting(tree),
     ):
         faults += found
     for environment in tree.environments.values():
@@ -41,6 +46,7 @@ def main() -> int:
         )
     print(f"argocd: {len(tree.argocd)} objects")
     print(against)
+    print("Queries: parsed by promtool." if promtool() else WITHOUT_PROMTOOL)
     waiting = never_released(tree)
     if waiting:
         print(f"Never released yet (digest of zeros): {', '.join(waiting)}")

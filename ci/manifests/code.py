@@ -1,11 +1,12 @@
 """
-What the services' code says of itself, read without running it: settings, neighbours, parts and
-the times in which gunicorn stops. The manifests must fit it, not the other way round.
+What the services' code says of itself, read without running it: settings, neighbours, parts,
+metrics, routes and the times in which gunicorn stops. The manifests must fit it, not the other
+way round.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,14 @@ OF_THE_PROCESS = {
     "PROMETHEUS_MULTIPROC_DIR",
     "PYTHONUNBUFFERED",
 }
+# What Prometheus makes of a metric's name, by the class that counts it.
+SERIES = {
+    "Counter": ("_total",),
+    "Gauge": ("",),
+    "Histogram": ("_bucket", "_count", "_sum"),
+    "Summary": ("_count", "_sum"),
+}
+VERBS = {"route", "get", "put", "post", "patch", "delete"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class Code:
     metric: str
     modules: frozenset[str]
     health_paths: frozenset[str]
+    series: frozenset[str] = frozenset()
+    url_rules: frozenset[str] = frozenset()
 
     def edges(self) -> set[tuple[str, str]]:
         """Who calls whom: the addresses in the settings, and the keys that tokens are proved by."""
@@ -86,6 +97,8 @@ def read_code(root: Path = ROOT) -> Code:
         health_paths=frozenset(
             re.findall(r'\.get\("(/\w+)"\)', (chassis / "health.py").read_text())
         ),
+        series=frozenset(_series(root)),
+        url_rules=frozenset(_url_rules(home for home in homes if _is_service(home))),
     )
 
 
@@ -108,6 +121,37 @@ def _modules(root: Path) -> Iterator[str]:
             inside = path.relative_to(source).with_suffix("")
             parts = inside.parent.parts if inside.name == "__main__" else inside.parts
             yield ".".join(parts)
+
+
+def _series(root: Path) -> Iterator[str]:
+    """The names under which Prometheus sees what our code counts."""
+    for path in (root / "apps").glob("*/src/**/*.py"):
+        if "prometheus_client" not in (text := path.read_text()):
+            continue
+        tree = ast.parse(text)
+        kinds = {
+            alias.asname or alias.name: alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "prometheus_client"
+            for alias in node.names
+        }
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            kind = kinds.get(ast.unparse(call.func), "")
+            if kind in SERIES and call.args and isinstance(call.args[0], ast.Constant):
+                yield from (f"{call.args[0].value}{ending}" for ending in SERIES[kind])
+
+
+def _url_rules(homes: Iterable[Path]) -> Iterator[str]:
+    """As Flask names them, with the prefix that the chassis puts before each."""
+    for home in homes:
+        for path in home.glob("*routes.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.FunctionDef):
+                    continue
+                for call in (one for one in node.decorator_list if isinstance(one, ast.Call)):
+                    _, _, verb = ast.unparse(call.func).rpartition(".")
+                    if verb in VERBS and call.args and isinstance(call.args[0], ast.Constant):
+                        yield f"/api/{home.name}{call.args[0].value}"
 
 
 def _is_service(home: Path) -> bool:

@@ -97,6 +97,19 @@ def name_of(body: Body) -> str:
     return str(body["metadata"]["name"])
 
 
+def add_ons(tree: Tree) -> dict[str, Body]:
+    """Name -> source of what every cluster gets."""
+    return {
+        element["name"]: element["source"]
+        for body in tree.argocd
+        if body["kind"] == "ApplicationSet" and name_of(body) == "platform"
+        for generator in body["spec"]["generators"]
+        for inner in generator["matrix"]["generators"]
+        for element in (inner.get("list") or {}).get("elements", [])
+        if "source" in element
+    }
+
+
 def wave_of(body: Body) -> int:
     annotations = body["metadata"].get("annotations") or {}
     return int(annotations.get("argocd.argoproj.io/sync-wave", "0"))

@@ -1,9 +1,11 @@
 """How a test plants a fault, and how it knows that the check has named it."""
 
 import pytest
+from ci.manifests.alerting import check_alerting
 from ci.manifests.delivery import check_delivery
 from ci.manifests.edges import check_edges
 from ci.manifests.fit import check_fit
+from ci.manifests.monitoring import check_monitoring
 from ci.manifests.policy import check_policy
 from ci.manifests.references import check_references
 from ci.manifests.schemas import check_schemas, folders
@@ -17,6 +19,8 @@ def named(tree, code):
         *check_fit(tree, code),
         *check_edges(tree, code),
         *check_delivery(tree, code),
+        *check_monitoring(tree, code),
+        *check_alerting(tree),
     ]
     return sorted({str(fault) for fault in found})
 

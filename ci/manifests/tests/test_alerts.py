@@ -114,3 +114,34 @@ def test_the_latency_is_that_of_95_in_100(rules):
 def test_pods_that_prometheus_does_not_see_are_noticed(rules):
     answers = [("asked:is_scraped", [])]
     verdict(rules, series=[], answers=answers, alerts=[("NobodyIsScraped", 1)])
+
+
+FAILING = 'failing_checks_total{namespace="railgate-prod",job="%s",check="%s",pod="%s"}'
+READY = (
+    'flask_http_request_duration_seconds_count{namespace="railgate-prod",job="order",'
+    'url_rule="/readyz",status="%s",pod="%s"}'
+)
+
+
+def test_a_database_that_answers_no_pod_pages(rules):
+    series = [(READY % ("503", "a"), "0+3"), (FAILING % ("order", "database", "a"), "0+3")]
+    alerts = [("DatabaseDoesNotAnswer", 1), ("RedisDoesNotAnswer", 0)]
+    verdict(rules, series=series, alerts=alerts)
+
+
+def test_one_pod_of_three_without_redis_is_no_outage(rules):
+    series = [(READY % ("200", pod), "0+3") for pod in "abc"]
+    series += [(FAILING % ("order", "redis", "a"), "0+3")]
+    verdict(rules, series=series, alerts=[("RedisDoesNotAnswer", 0)])
+
+
+def test_redis_away_pages_though_every_pod_is_ready(rules):
+    series = [(READY % ("200", "a"), "0+3"), (FAILING % ("order", "redis", "a"), "0+3")]
+    verdict(rules, series=series, alerts=[("RedisDoesNotAnswer", 1), ("SlowForTenMinutes", 0)])
+
+
+def test_an_aborted_release_and_unseen_ones_are_noticed(rules):
+    aborted = 'rollout_info{namespace="railgate-prod",name="order",phase="Degraded"}'
+    alerts = [("ReleaseAborted", 1), ("NobodySeesReleases", 0)]
+    verdict(rules, series=[(aborted, "1+0")], alerts=alerts)
+    verdict(rules, series=[], alerts=[("ReleaseAborted", 0), ("NobodySeesReleases", 1)])
