@@ -162,6 +162,32 @@ module "load_balancer_controller" {
   ])
 }
 
+# Grafana shows what CloudWatch measures of database and cache; it reads numbers and no logs.
+module "grafana" {
+  source = "../pod_identity"
+
+  name                     = "${local.name}-grafana"
+  account_id               = var.account_id
+  cluster_name             = module.eks.name
+  namespace                = "monitoring"
+  service_accounts         = ["grafana"]
+  permissions_boundary_arn = var.permissions_boundary_arn
+  statements = jsonencode([{
+    Sid    = "ReadNumbers"
+    Effect = "Allow"
+    Action = [
+      "cloudwatch:DescribeAlarmHistory",
+      "cloudwatch:DescribeAlarms",
+      "cloudwatch:DescribeAlarmsForMetric",
+      "cloudwatch:GetMetricData",
+      "cloudwatch:ListMetrics",
+      "ec2:DescribeRegions",
+      "tag:GetResources",
+    ]
+    Resource = "*"
+  }])
+}
+
 # Argo CD's role is made once for all (terraform/account), because each cluster must know it.
 resource "aws_eks_pod_identity_association" "argo_cd" {
   for_each = var.hub.is_here ? toset([

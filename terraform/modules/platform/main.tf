@@ -4,7 +4,8 @@ locals {
   services  = yamldecode(file("${path.module}/../../services.yaml"))
   databases = toset([for name, service in local.services : name if service.database])
   caches    = toset([for name, service in local.services : name if service.cache])
-  secrets   = toset([for name, service in local.services : name if service.secret])
+  # Beside the services': where alarms are sent to (gitops/envs/base/foundation/alerting.yaml).
+  secrets = toset(concat([for name, service in local.services : name if service.secret], ["alerting"]))
   keys = {
     cluster = { says = "Secrets of the cluster", services = [], is_for_logs = false }
     data    = { says = "Database, cache and backups", services = [], is_for_logs = false }
@@ -16,7 +17,6 @@ locals {
       is_for_logs = false
     }
   }
-  is_rehearsed_tag = { "railgate:backup" = "daily" }
 }
 
 module "key" {
@@ -85,7 +85,6 @@ module "database" {
   key_arn                  = module.key["data"].arn
   log_key_arn              = module.key["logs"].arn
   log_retention_days       = var.cluster.log_retention_days
-  tags                     = local.is_rehearsed_tag
   permissions_boundary_arn = var.permissions_boundary_arn
 }
 

@@ -129,8 +129,6 @@ resource "aws_db_instance" "this" {
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
   enabled_cloudwatch_logs_exports       = local.logs
 
-  tags = var.tags
-
   lifecycle {
     # A minor version that RDS has put on at night is no drift.
     ignore_changes = [engine_version]

@@ -70,12 +70,6 @@ variable "log_retention_days" {
   type = number
 }
 
-variable "tags" {
-  description = "Beside the provider's own."
-  type        = map(string)
-  default     = {}
-}
-
 variable "permissions_boundary_arn" {
   type    = string
   default = null

@@ -1,0 +1,1 @@
+"""What stands under the clusters: Terraform, checked beside the code and gitops."""

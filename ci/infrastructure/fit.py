@@ -1,0 +1,224 @@
+"""
+The plans beside what counts on them: the code's databases and secrets, and every name, network and
+size that gitops takes for granted. Both sides are read as they are made: planned and rendered.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ci.infrastructure.sizes import check_sizes
+from ci.infrastructure.terraform import Plan
+from ci.manifests.code import Code
+from ci.manifests.faults import Fault
+from ci.manifests.rendering import ROOT, Body, Environment, Tree, name_of, texts
+
+SERVICES = ROOT / "terraform" / "services.yaml"
+# Network policy of gitops -> the network and the port that terraform gives the same thing.
+WAYS_OUT = {"to-database": "database", "to-redis": "cache", "to-mail": "mail"}
+REGISTRY = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)$")
+CERTIFICATE = re.compile(r"^arn:aws:acm:([a-z0-9-]+):(\d{12}):certificate/")
+PODS = "aws_eks_pod_identity_association"
+# Add-ons of gitops that speak to AWS, and where their chart is told the service account. Left to
+# itself it would make up a name from those of the release and the chart.
+SPEAK_TO_AWS = {
+    "external-secrets": ("serviceAccount", "name"),
+    "karpenter": ("serviceAccount", "name"),
+    "load-balancer-controller": ("serviceAccount", "name"),
+    "monitoring": ("grafana", "serviceAccount", "name"),
+}
+
+
+@dataclass(frozen=True)
+class Stands:
+    """What stands under one program (terraform/services.yaml)."""
+
+    database: bool
+    cache: bool
+    secret: bool
+
+
+def read_services(path: Path = SERVICES) -> dict[str, Stands]:
+    return {name: Stands(**facts) for name, facts in yaml.safe_load(path.read_text()).items()}
+
+
+def check_fit(plans: dict[str, Plan], tree: Tree, code: Code) -> Iterator[Fault]:
+    services = read_services()
+    yield from _services(services, tree, code)
+    if account := plans.get("account"):
+        yield from _repositories(account, tree)
+    for environment in tree.environments.values():
+        plan = plans.get(f"envs/{environment.name}")
+        if plan is None:
+            yield Fault("every-environment", environment.name, "has no plan of its own")
+            continue
+        yield from _secrets(plan, environment)
+        yield from _databases(plan, services)
+        yield from _networks(plan, environment)
+        yield from _places(plan, environment)
+        yield from _add_ons(plan, tree)
+        yield from check_sizes(plan, environment)
+    yield from _clusters(plans, tree)
+
+
+def _services(services: dict[str, Stands], tree: Tree, code: Code) -> Iterator[Fault]:
+    """A program in gitops without a line in services.yaml would have no repository, and so on."""
+    deployed = {name for env in tree.environments.values() for name in env.folders}
+    deployed -= {"foundation"}
+    for name in sorted(deployed ^ set(services)):
+        where = "gitops" if name in services else "terraform/services.yaml"
+        yield Fault("services", name, f"is not in {where}")
+    for name, known in sorted(code.services.items()):
+        stands = services.get(name)
+        if stands is None:
+            continue
+        for what, variable in (("database", "DATABASE_URL"), ("cache", "REDIS_URL")):
+            if known.reads(variable) != getattr(stands, what):
+                yield Fault("services", name, f"reads {variable}: {known.reads(variable)}, "
+                            f"`{what}` in services.yaml is {getattr(stands, what)}")  # fmt: skip
+
+
+def _repositories(account: Plan, tree: Tree) -> Iterator[Fault]:
+    made = {one.values["name"] for one in account.of_kind("aws_ecr_repository")}
+    for environment in tree.environments.values():
+        for image in sorted({image for pod in environment.pods() for image in _images(pod.spec)}):
+            found = REGISTRY.match(image)
+            if found and found[3].partition("@")[0] not in made:
+                yield Fault("repository", environment.name, f"{found[3]} is in no repository")
+            if not found:
+                yield Fault("repository", environment.name, f"{image} is not ours")
+
+
+def _images(pod: Body) -> Iterator[str]:
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
+        yield container["image"]
+
+
+def _secrets(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    made = {one.values["name"] for one in plan.of_kind("aws_secretsmanager_secret")}
+    wanted = {
+        entry["remoteRef"]["key"]
+        for body in environment.of_kind("ExternalSecret")
+        for entry in body["spec"].get("data", [])
+    }
+    for key in sorted(wanted - made):
+        yield Fault("secret", environment.name, f"{key} is read and nobody makes it")
+    for key in sorted(made - wanted):
+        yield Fault("secret", plan.root, f"{key} is made and nobody reads it")
+
+
+def _databases(plan: Plan, services: dict[str, Stands]) -> Iterator[Fault]:
+    platform = plan.outputs["platform"]
+    for what, made in (
+        ("database", set(platform["database"]["databases"])),
+        ("cache", set(platform["cache"]["users"])),
+    ):
+        wanted = {name for name, stands in services.items() if getattr(stands, what)}
+        for name in sorted(made ^ wanted):
+            yield Fault("services", plan.root, f"{name}: {what} made, or wanted, not both")
+
+
+def _networks(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    networks = plan.outputs["platform"]["networks"]
+    ports = _ports(plan)
+    for policy, what in WAYS_OUT.items():
+        body = environment.named("NetworkPolicy", policy)
+        if body is None:
+            yield Fault("network", environment.name, f"has no policy {policy}")
+            continue
+        (rule,) = body["spec"]["egress"]
+        opened = [peer["ipBlock"]["cidr"] for peer in rule["to"]]
+        if opened != [networks[what]]:
+            said = f"{policy} opens {', '.join(opened)}, terraform has {networks[what]}"
+            yield Fault("network", environment.name, said)
+        if {port["port"] for port in rule["ports"]} != {ports[what]}:
+            yield Fault("network", environment.name, f"{policy} opens another port than {what} has")
+
+
+def _ports(plan: Plan) -> dict[str, int]:
+    platform = plan.outputs["platform"]
+    mail = [
+        one.values["from_port"]
+        for one in plan.of_kind("aws_vpc_security_group_ingress_rule")
+        if ".aws_vpc_security_group_ingress_rule.mail[" in one.address
+    ]
+    return {
+        "database": platform["database"]["port"],
+        "cache": platform["cache"]["port"],
+        "mail": mail[0],
+    }
+
+
+def _places(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    """The region, and the account that certificate and registry are in."""
+    region = plan.outputs["platform"]["region"]
+    for body in environment.of_kind("SecretStore"):
+        said = body["spec"]["provider"]["aws"]["region"]
+        if said != region:
+            yield Fault(
+                "place", environment.where(body), f"asks in {said}, terraform is in {region}"
+            )
+    for body in environment.of_kind("EnvoyProxy"):
+        for found in filter(None, map(CERTIFICATE.match, texts(body))):
+            if found[1] != region:
+                yield Fault("place", environment.where(body), f"its certificate is in {found[1]}")
+    for resource in plan.of_kind("aws_acm_certificate"):
+        names = {resource.values["domain_name"], *resource.values["subject_alternative_names"]}
+        for host in sorted(_hosts(environment)):
+            if host not in names and f"*.{host.partition('.')[2]}" not in names:
+                yield Fault("place", environment.name, f"no certificate is for {host}")
+
+
+def _hosts(environment: Environment) -> set[str]:
+    return {
+        host
+        for body in environment.of_kind("HTTPRoute")
+        for host in body["spec"].get("hostnames", [])
+    }
+
+
+def _add_ons(plan: Plan, tree: Tree) -> Iterator[Fault]:
+    """Who speaks to AWS has a role under the very name that its chart gives it; nobody is twice."""
+    name = plan.outputs["platform"]["cluster"]["name"]
+    roles = {(one.values["namespace"], one.values["service_account"]) for one in plan.of_kind(PODS)}
+    add_ons = {element["name"]: element for element in add_ons_of(tree)}
+    for add_on in sorted(set(SPEAK_TO_AWS) & set(add_ons)):
+        wanted = (add_ons[add_on]["namespace"], _account_of(add_ons[add_on]))
+        if wanted not in roles:
+            yield Fault("role", plan.root, f"{add_on} of {name} is {wanted}, which has no role")
+    for one in plan.of_kind("aws_eks_addon"):
+        if one.values["addon_name"] in add_ons:
+            yield Fault("twice", one.where, "is an add-on of gitops as well")
+
+
+def add_ons_of(tree: Tree) -> list[dict[str, Any]]:
+    lists = [generator["list"]["elements"] for generator in _generators(tree, "platform")]
+    return [element for elements in lists for element in elements if "namespace" in element]
+
+
+def _account_of(add_on: dict[str, Any]) -> str | None:
+    found: Any = add_on["source"].get("helm", {}).get("valuesObject", {})
+    for step in SPEAK_TO_AWS[add_on["name"]]:
+        found = (found or {}).get(step)
+    return found if isinstance(found, str) else None
+
+
+def _generators(tree: Tree, name: str) -> list[dict[str, Any]]:
+    (found,) = [b for b in tree.argocd if b["kind"] == "ApplicationSet" and name_of(b) == name]
+    return [one for one in found["spec"]["generators"][0]["matrix"]["generators"] if "list" in one]
+
+
+def _clusters(plans: dict[str, Plan], tree: Tree) -> Iterator[Fault]:
+    made = {
+        plan.outputs["platform"]["cluster"]["name"]
+        for root, plan in plans.items()
+        if root.startswith("envs/")
+    }
+    for name in ("services", "platform"):
+        elements = [e for g in _generators(tree, name) for e in g["list"]["elements"]]
+        known = {element["cluster"] for element in elements if "cluster" in element}
+        for cluster in sorted(known ^ made):
+            yield Fault("cluster", f"argocd/{name}", f"{cluster} is known or made, not both")

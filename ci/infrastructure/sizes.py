@@ -1,0 +1,103 @@
+"""
+Whether what is rented is enough for what gitops allows: nodes for the quota of the namespace, and
+connections for every pool of blue and green at their largest.
+"""
+
+import math
+from collections.abc import Iterator
+
+from ci.infrastructure.terraform import Plan
+from ci.manifests.faults import Fault
+from ci.manifests.rendering import Body, Environment, name_of
+
+# vCPU of the sizes of every family that is used here.
+CPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16}
+# Of a node: what the kubelet keeps for itself, and the agents that run on each.
+TAKEN_CPU = 0.5
+# Envoy, Prometheus and the controllers at their least, beside the services' namespace.
+OTHERS_CPU = 3
+# PostgreSQL keeps some for its own, and people look in.
+KEPT_CONNECTIONS = 20
+# The master, monitoring and a migration of each service.
+SPARE_CONNECTIONS = 20
+WORKER_CONNECTIONS = 4
+
+
+def check_sizes(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    yield from _nodes(plan, environment)
+    yield from _connections(plan, environment)
+    yield from _versions(plan, environment)
+
+
+def _nodes(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    for group in plan.of_kind("aws_eks_node_group"):
+        each = min(CPUS[kind.partition(".")[2]] for kind in group.values["instance_types"])
+        scaling = group.values["scaling_config"][0]
+        floor = scaling["min_size"] * (each - TAKEN_CPU)
+        least = floor_cpu(environment) + OTHERS_CPU
+        if floor < least:
+            yield Fault("size", group.where, f"{floor:g} CPU at least, {least:g} are asked for")
+
+
+def quota_cpu(environment: Environment) -> float:
+    quota = environment.of_kind("ResourceQuota")[0]
+    return cpu(quota["spec"]["hard"]["requests.cpu"])
+
+
+def floor_cpu(environment: Environment) -> float:
+    """What the smallest number of pods asks for."""
+    least = sum(
+        scaler["spec"]["minReplicas"] * _asked(environment, name_of(scaler))
+        for scaler in environment.of_kind("HorizontalPodAutoscaler")
+    )
+    workers = environment.of_kind("Deployment")
+    return least + sum(body["spec"].get("replicas", 1) * _cpu_of(body) for body in workers)
+
+
+def _asked(environment: Environment, service: str) -> float:
+    rollout = environment.named("Rollout", service)
+    return _cpu_of(rollout) if rollout else 0.0
+
+
+def _cpu_of(body: Body) -> float:
+    containers = body["spec"]["template"]["spec"]["containers"]
+    return sum(cpu(one["resources"]["requests"]["cpu"]) for one in containers)
+
+
+def cpu(quantity: str | int) -> float:
+    said = str(quantity)
+    return float(said[:-1]) / 1000 if said.endswith("m") else float(said)
+
+
+def _connections(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    for group in plan.of_kind("aws_db_parameter_group"):
+        parameters = {one["name"]: one["value"] for one in group.values["parameter"]}
+        allowed = int(parameters["max_connections"]) - KEPT_CONNECTIONS
+        wanted = most_connections(environment)
+        if allowed < wanted:
+            yield Fault("size", group.where, f"{allowed} connections, {wanted} may be asked for")
+
+
+def most_connections(environment: Environment) -> int:
+    """A process never holds more than it has threads, whatever its pool would give."""
+    most = 0
+    for scaler in environment.of_kind("HorizontalPodAutoscaler"):
+        rollout = environment.named("Rollout", name_of(scaler))
+        if rollout is None:
+            continue
+        container = rollout["spec"]["template"]["spec"]["containers"][0]
+        said = {one["name"]: one.get("value", "") for one in container["env"]}
+        both = 2 * scaler["spec"]["maxReplicas"]
+        if preview := rollout["spec"]["strategy"]["blueGreen"].get("previewReplicaCount"):
+            both = scaler["spec"]["maxReplicas"] + preview
+        most += both * int(said["WEB_WORKERS"]) * int(said["WEB_THREADS"])
+    workers = sum(b["spec"].get("replicas", 1) for b in environment.of_kind("Deployment"))
+    return math.ceil(most + workers * WORKER_CONNECTIONS + SPARE_CONNECTIONS)
+
+
+def _versions(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    namespace = environment.of_kind("Namespace")[0]
+    enforced = namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"]
+    for cluster in plan.of_kind("aws_eks_cluster"):
+        if f"v{cluster.values['version']}" != enforced:
+            yield Fault("version", cluster.where, f"pods are judged by the rules of {enforced}")
