@@ -176,6 +176,13 @@ def scope_since(base: str | None, root: Path = ROOT) -> Scope:
     return scope_of(changed_paths(base, root), tree) if base else tree.everything()
 
 
+def touches_infrastructure(base: str | None, root: Path = ROOT) -> bool:
+    """Whether a plan of Terraform could say anything new."""
+    if base is None:
+        return True
+    return any(path.startswith("terraform/") for path in changed_paths(base, root))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", help="branch or commit that the change goes to")
@@ -188,6 +195,7 @@ def main() -> None:
         f"apps={json.dumps(sorted(scope.apps))}",
         f"images={json.dumps(sorted(scope.images))}",
         f"journeys={json.dumps(scope.journeys)}",
+        f"infrastructure={json.dumps(touches_infrastructure(base))}",
     ]
     print("\n".join(lines))
     if output := os.environ.get("GITHUB_OUTPUT"):

@@ -97,6 +97,15 @@ def test_what_dev_runs_is_read_from_the_last_release(repository):
     assert changes.last_deployed(repository.root) == source
 
 
+def test_only_a_change_of_terraform_is_planned(repository):
+    base = repository.commit("terraform/envs/dev/main.tf", "one")
+    repository.commit("gitops/argocd/services.yaml", "two")
+    assert not changes.touches_infrastructure(base, repository.root)
+    repository.commit("terraform/services.yaml", "three")
+    assert changes.touches_infrastructure(base, repository.root)
+    assert changes.touches_infrastructure(None, repository.root)
+
+
 def test_the_workflow_reads_lists(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setattr("sys.argv", ["changes", "--all"])
