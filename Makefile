@@ -69,9 +69,12 @@ simulate: $(STAMPS)/checks ## Compare ways to choose seats on the real timetable
 	@$(BIN)/python -m loadtest.simulation
 
 ##@ Delivery
-.PHONY: manifests diff promote rollback
+.PHONY: manifests infrastructure diff promote rollback
 manifests: $(STAMPS)/checks ## Render every environment and check it; SCHEMAS=folder
 	@$(BIN)/python -m ci.manifests
+
+infrastructure: $(STAMPS)/checks ## Check terraform, and that gitops and code fit it; TF_PLUGINS=folder
+	@$(BIN)/python -m ci.infrastructure
 
 diff: $(STAMPS)/checks ## What the working tree would change in a cluster: ENV=prod
 	@$(BIN)/python -m ci.manifests.differences --environment "$(ENV)" --against "$(or $(AGAINST),HEAD)"
@@ -81,6 +84,18 @@ promote: $(STAMPS)/checks ## Put a digest one on, on a branch: FROM=dev TO=stagi
 
 rollback: $(STAMPS)/checks ## Bring the digest before back, on a branch: ENV=prod SERVICE=order
 	@$(BIN)/python -m ci.manifests.moving rollback --environment "$(ENV)" --service "$(SERVICE)"
+
+##@ Installation
+.PHONY: fill roles cluster-secret
+fill: $(STAMPS)/checks ## Make the secrets that are missing in Secrets Manager: ENV=dev
+	@$(BIN)/python -m ci.infrastructure.filling --environment "$(ENV)"
+
+roles: $(STAMPS)/checks ## Databases and roles, for psql in the network (holds passwords): ENV=dev
+	@$(BIN)/python -m ci.infrastructure.roles --environment "$(ENV)"
+
+cluster-secret: ## What Argo CD must know of a cluster, for kubectl apply -f -: ENV=dev
+	@terraform -chdir="terraform/envs/$(ENV)" output -json platform | \
+		$(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["argocd_cluster"])'
 
 ##@ Pipeline
 .PHONY: pipeline sonar sonar-gate

@@ -42,6 +42,7 @@ GATES: dict[str, Gate] = {
     "bandit": security.bandit_gate,
     "lint": commands.lint_gate,
     "manifests": commands.manifests_gate,
+    "infrastructure": commands.infrastructure_gate,
     "tests": commands.tests_gate,
     "coverage": quality.coverage_gate,
     "images": images.images_gate,
@@ -58,7 +59,7 @@ class Outcome:
 
     def __str__(self) -> str:
         return (
-            f"{self.result.state:<8} {self.gate:<12} {self.result.sentence} ({self.seconds:.0f} s)"
+            f"{self.result.state:<8} {self.gate:<14} {self.result.sentence} ({self.seconds:.0f} s)"
         )
 
 

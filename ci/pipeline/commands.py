@@ -1,4 +1,7 @@
-"""The gates that are another program's verdict: `make lint`, `make manifests` and the tests."""
+"""
+The gates that are another program's verdict: `make lint`, `make manifests`, `make infrastructure`
+and the tests.
+"""
 
 import os
 import subprocess
@@ -10,7 +13,10 @@ from ci.pipeline.changes import ROOT
 from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran
 from ci.pipeline.tools import FOLDER, go_tool
 
-ALWAYS = ("ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "gitops", "loadtest")
+ALWAYS = (
+    "ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "ci/infrastructure/tests", "gitops",
+    "loadtest",
+)  # fmt: skip
 LAST_LINES = 25
 PARALLEL = ("-n", "auto", "--dist", "loadgroup")
 # Where `make manifests` looks for schemas when SCHEMAS does not say.
@@ -27,6 +33,14 @@ def manifests_gate(space: Workspace) -> Result:
     if not (os.environ.get("SCHEMAS") or SCHEMAS.exists()):
         go_tool("kubeconform")
     return _made(space, "manifests", "every environment rendered and checked")
+
+
+def infrastructure_gate(space: Workspace) -> Result:
+    """Without Terraform, or a provider for it, nothing is known and nothing is called good."""
+    result = _made(space, "infrastructure", "every root of terraform, beside gitops and the code")
+    said = (space.build / "infrastructure.txt").read_text().splitlines()
+    blind = [line for line in said if "NOTHING WAS CHECKED" in line]
+    return not_run(blind[0].strip()) if blind else result
 
 
 def _made(space: Workspace, target: str, good: str) -> Result:
