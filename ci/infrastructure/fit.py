@@ -14,13 +14,15 @@ from ci.infrastructure.sizes import check_sizes
 from ci.infrastructure.terraform import Plan
 from ci.manifests.code import Code
 from ci.manifests.faults import Fault
-from ci.manifests.rendering import ROOT, Body, Environment, Tree, name_of, texts
+from ci.manifests.rendering import ROOT, Body, Environment, Tree, name_of, render, texts
 
 SERVICES = ROOT / "terraform" / "services.yaml"
 # Network policy of gitops -> the network and the port that terraform gives the same thing.
 WAYS_OUT = {"to-database": "database", "to-redis": "cache", "to-mail": "mail"}
 REGISTRY = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)$")
 CERTIFICATE = re.compile(r"^arn:aws:acm:([a-z0-9-]+):(\d{12}):certificate/")
+NODES = ROOT / "gitops" / "nodes"
+MARK = "karpenter.sh/discovery"
 PODS = "aws_eks_pod_identity_association"
 # Add-ons of gitops that speak to AWS, and where their chart is told the service account. Left to
 # itself it would make up a name from those of the release and the chart.
@@ -60,7 +62,10 @@ def check_fit(plans: dict[str, Plan], tree: Tree, code: Code) -> Iterator[Fault]
         yield from _networks(plan, environment)
         yield from _places(plan, environment)
         yield from _add_ons(plan, tree)
-        yield from check_sizes(plan, environment)
+        nodes = nodes_of(plan)
+        yield from _nodes(plan, nodes)
+        yield from _groups(plan, tree)
+        yield from check_sizes(plan, environment, nodes)
     yield from _clusters(plans, tree)
 
 
@@ -209,6 +214,38 @@ def _account_of(add_on: dict[str, Any]) -> str | None:
 def _generators(tree: Tree, name: str) -> list[dict[str, Any]]:
     (found,) = [b for b in tree.argocd if b["kind"] == "ApplicationSet" and name_of(b) == name]
     return [one for one in found["spec"]["generators"][0]["matrix"]["generators"] if "list" in one]
+
+
+def nodes_of(plan: Plan) -> list[Body]:
+    return render(NODES / plan.outputs["platform"]["cluster"]["name"])
+
+
+def _nodes(plan: Plan, nodes: list[Body]) -> Iterator[Fault]:
+    """Karpenter starts nodes as the role, and in the networks, that terraform has made for it."""
+    cluster = plan.outputs["platform"]["cluster"]
+    marked = {
+        one.values["tags"].get(MARK)
+        for one in plan.of_kind("aws_subnet")
+        if MARK in (one.values["tags"] or {})
+    } | {one.values["value"] for one in plan.of_kind("aws_ec2_tag") if one.values["key"] == MARK}
+    for body in (one for one in nodes if one["kind"] == "EC2NodeClass"):
+        spec = body["spec"]
+        if spec["instanceProfile"] != cluster["node_profile"]:
+            said = f"{spec['instanceProfile']} is no profile; {cluster['node_profile']} is"
+            yield Fault("nodes", plan.root, said)
+        for term in (*spec["subnetSelectorTerms"], *spec["securityGroupSelectorTerms"]):
+            if {term["tags"].get(MARK)} != marked:
+                yield Fault("nodes", plan.root, f"Karpenter looks for {term['tags']}")
+
+
+def _groups(plan: Plan, tree: Tree) -> Iterator[Fault]:
+    """A group that terraform puts somebody into may do something only if gitops says what."""
+    bindings = [b for b in tree.argocd if b["kind"] in {"RoleBinding", "ClusterRoleBinding"}]
+    known = {subject["name"] for body in bindings for subject in body["subjects"]}
+    for one in plan.of_kind("aws_eks_access_entry"):
+        for group in one.values["kubernetes_groups"] or []:
+            if group not in known:
+                yield Fault("role", one.where, f"{group} may do nothing (gitops/argocd/settings)")
 
 
 def _clusters(plans: dict[str, Plan], tree: Tree) -> Iterator[Fault]:

@@ -23,13 +23,16 @@ SPARE_CONNECTIONS = 20
 WORKER_CONNECTIONS = 4
 
 
-def check_sizes(plan: Plan, environment: Environment) -> Iterator[Fault]:
-    yield from _nodes(plan, environment)
+def check_sizes(plan: Plan, environment: Environment, nodes: list[Body]) -> Iterator[Fault]:
+    """`nodes` is what Karpenter may rent beside the managed group (gitops/nodes/<cluster>)."""
+    yield from _nodes(plan, environment, nodes)
     yield from _connections(plan, environment)
     yield from _versions(plan, environment)
 
 
-def _nodes(plan: Plan, environment: Environment) -> Iterator[Fault]:
+def _nodes(plan: Plan, environment: Environment, nodes: list[Body]) -> Iterator[Fault]:
+    pools = [body for body in nodes if body["kind"] == "NodePool"]
+    beyond = sum(cpu(pool["spec"]["limits"]["cpu"]) for pool in pools)
     for group in plan.of_kind("aws_eks_node_group"):
         each = min(CPUS[kind.partition(".")[2]] for kind in group.values["instance_types"])
         scaling = group.values["scaling_config"][0]
@@ -37,11 +40,15 @@ def _nodes(plan: Plan, environment: Environment) -> Iterator[Fault]:
         least = floor_cpu(environment) + OTHERS_CPU
         if floor < least:
             yield Fault("size", group.where, f"{floor:g} CPU at least, {least:g} are asked for")
+        most = quota_cpu(environment) + OTHERS_CPU
+        if floor + beyond < most:
+            said = f"{floor + beyond:g} CPU at most, {most:g} may be asked for"
+            yield Fault("size", group.where, said)
 
 
 def quota_cpu(environment: Environment) -> float:
     quota = environment.of_kind("ResourceQuota")[0]
-    return cpu(quota["spec"]["hard"]["requests.cpu"])
+    return cpu(str(quota["spec"]["hard"]["requests.cpu"]))
 
 
 def floor_cpu(environment: Environment) -> float:

@@ -81,6 +81,11 @@ def test_an_add_on_on_both_sides_is_named(expect, prod):
     expect("is an add-on of gitops as well")
 
 
+def test_a_group_without_a_role_is_named(expect, tree):
+    tree.argocd = [body for body in tree.argocd if body["kind"] != "RoleBinding"]
+    expect("railgate:drift may do nothing")
+
+
 def test_a_cluster_that_argo_cd_does_not_know_is_named(expect, prod):
     prod.outputs["platform"]["cluster"]["name"] = "railgate-live"
     expect("railgate-live is known or made, not both")
@@ -95,6 +100,20 @@ def test_too_few_nodes_for_the_floor_of_the_autoscalers_are_named(expect, tree):
     scaler = tree.environments["prod"].named("HorizontalPodAutoscaler", "order")
     scaler["spec"]["minReplicas"] = 60
     expect("envs/prod", "CPU at least")
+
+
+def test_too_few_nodes_for_the_quota_are_named(expect, tree):
+    quota = tree.environments["prod"].of_kind("ResourceQuota")[0]
+    quota["spec"]["hard"]["requests.cpu"] = "400"
+    expect("envs/prod", "CPU at most")
+
+
+def test_nodes_that_karpenter_could_not_start_are_named(expect, prod):
+    prod.outputs["platform"]["cluster"]["node_profile"] = "railgate-prod-other"
+    for subnet in prod.of_kind("aws_subnet"):
+        subnet.values["tags"] = dict(subnet.values["tags"]) | {"karpenter.sh/discovery": "other"}
+    expect("railgate-prod-node is no profile")
+    expect("Karpenter looks for")
 
 
 def test_too_few_connections_for_blue_and_green_are_named(expect, tree):
