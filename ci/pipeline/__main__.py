@@ -42,6 +42,7 @@ GATES: dict[str, Gate] = {
     "bandit": security.bandit_gate,
     "lint": commands.lint_gate,
     "manifests": commands.manifests_gate,
+    "alerts": commands.alerts_gate,
     "infrastructure": commands.infrastructure_gate,
     "tests": commands.tests_gate,
     "coverage": quality.coverage_gate,

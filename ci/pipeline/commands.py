@@ -4,6 +4,7 @@ and the tests.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -19,6 +20,9 @@ ALWAYS = (
 )  # fmt: skip
 LAST_LINES = 25
 PARALLEL = ("-n", "auto", "--dist", "loadgroup")
+# What tries the alerts and their routes, and the package of Debian and Ubuntu that has it.
+ALERTING = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
+ALERT_TESTS = ("ci/manifests/tests/test_alerts.py", "ci/manifests/tests/test_routes.py")
 # Where `make manifests` looks for schemas when SCHEMAS does not say.
 SCHEMAS = ROOT.parent / "shared" / "schemas"
 
@@ -41,6 +45,27 @@ def infrastructure_gate(space: Workspace) -> Result:
     said = (space.build / "infrastructure.txt").read_text().splitlines()
     blind = [line for line in said if "NOTHING WAS CHECKED" in line]
     return not_run(blind[0].strip()) if blind else result
+
+
+def alerts_gate(space: Workspace) -> Result:
+    """Rules and routes on invented series, by Prometheus's and Alertmanager's own programs."""
+    missing = [name for name in ALERTING if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(ALERTING[name] for name in missing)
+        return not_run(
+            f"NO ALERT WAS TRIED: there is no {' and no '.join(missing)} here "
+            f"(apt-get install --no-install-recommends {packages})."
+        )
+    space.build.mkdir(exist_ok=True)
+    report = space.build / "alerts.xml"
+    ended = ran(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *ALERT_TESTS,
+        f"--junit-xml={report}", cwd=space.root,
+    )  # fmt: skip
+    said = _counted(report)
+    if ended.returncode:
+        return failed(said, _tail(ended.stdout + ended.stderr))
+    return passed(said) if said.endswith(" 0 skipped") else not_run(f"NOT ALL WAS TRIED: {said}")
 
 
 def _made(space: Workspace, target: str, good: str) -> Result:

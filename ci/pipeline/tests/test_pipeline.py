@@ -70,6 +70,34 @@ def test_failing_tests_fail_the_gate(repository, monkeypatch):
     assert "1 tests, 1 failed" in result.sentence
 
 
+def alert_tests(repository, test):
+    for name in commands.ALERT_TESTS:
+        repository.write(name, test)
+
+
+def test_without_promtool_no_alert_is_called_good(repository, monkeypatch):
+    monkeypatch.setattr(commands.shutil, "which", lambda name: None)
+    result = commands.alerts_gate(repository.space())
+    assert result.state == State.NOT_RUN
+    assert "NO ALERT WAS TRIED: there is no promtool and no amtool" in result.sentence
+    assert "prometheus prometheus-alertmanager" in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("test", "state"),
+    [
+        ("def test_it():\n    assert 1 == 2\n", State.FAILED),
+        ("def test_it():\n    assert 1 == 1\n", State.PASSED),
+        ("import pytest\n\n\n@pytest.mark.skip\ndef test_it():\n    pass\n", State.NOT_RUN),
+    ],
+)
+def test_alerts_pass_only_when_every_test_of_them_ran(repository, monkeypatch, test, state):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr(commands.shutil, "which", lambda name: f"/usr/bin/{name}")
+    alert_tests(repository, test)
+    assert commands.alerts_gate(repository.space()).state == state
+
+
 def test_without_an_engine_no_image_is_called_good(repository, monkeypatch):
     monkeypatch.setattr(images.shutil, "which", lambda name: None)
     result = images.images_gate(repository.space())
