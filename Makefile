@@ -69,7 +69,7 @@ simulate: $(STAMPS)/checks ## Compare ways to choose seats on the real timetable
 	@$(BIN)/python -m loadtest.simulation
 
 ##@ Delivery
-.PHONY: manifests infrastructure diff promote rollback
+.PHONY: manifests infrastructure diff promote rollback delivery-report
 manifests: $(STAMPS)/checks ## Render every environment and check it; SCHEMAS=folder
 	@$(BIN)/python -m ci.manifests
 
@@ -84,6 +84,10 @@ promote: $(STAMPS)/checks ## Put a digest one on, on a branch: FROM=dev TO=stagi
 
 rollback: $(STAMPS)/checks ## Bring the digest before back, on a branch: ENV=prod SERVICE=order
 	@$(BIN)/python -m ci.manifests.moving rollback --environment "$(ENV)" --service "$(SERVICE)"
+
+delivery-report: $(STAMPS)/checks ## How often, how fast and how well changes arrive: ENV=prod DAYS=90
+	@$(BIN)/python -m ci.manifests.delivery_report --environment "$(or $(ENV),prod)" \
+		--days "$(or $(DAYS),90)"
 
 ##@ Installation
 .PHONY: fill roles cluster-secret
