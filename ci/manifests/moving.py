@@ -2,12 +2,15 @@
 The release manager's two commands, `make promote` and `make rollback`. Each moves one digest on a
 branch of its own and describes what would change in the cluster; a reviewed merge makes it so.
 
-The caller's working tree and branch stay as they are. Only what is committed counts.
+The caller's working tree and branch stay as they are. Only what is committed counts. With a
+context in ARGOCD_CONTEXT a promotion asks first whether the source runs well; without one it says
+loudly that nobody was asked.
 """
 
 import argparse
+import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci.manifests.differences import checked_out, difference, git, objects_of
@@ -21,6 +24,7 @@ from ci.manifests.releases import (
     write_digest,
 )
 from ci.manifests.rendering import ROOT, WITHOUT_KUBECTL, kubectl
+from ci.manifests.standing import NOT_ASKED, require_well
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,21 @@ def make_branch(root: Path, move: Move) -> str:
     return f"# {move.title}\n\n{body}\n\nIn the cluster:\n\n```diff\n{change}\n```\n"
 
 
+def asked(move: Move, source: str, context: str) -> Move:
+    """
+    The promotion with what was learnt of its source in its description.
+
+    Raises:
+        Refused: the source does not run it well, or cannot be asked.
+    """
+    if context:
+        learnt = require_well(context, source, move.service, move.digest)
+    else:
+        learnt = NOT_ASKED.format(source=source, service=move.service, digest=move.digest[7:19])
+    print(learnt, file=sys.stderr)
+    return replace(move, why=f"{move.why} {learnt.splitlines()[0]}")
+
+
 def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -108,6 +127,11 @@ def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     promoting.add_argument("--from", dest="source", required=True)
     promoting.add_argument("--to", dest="target", required=True)
     promoting.add_argument("--service", required=True)
+    promoting.add_argument(
+        "--argocd-context",
+        default=os.environ.get("ARGOCD_CONTEXT", ""),
+        help="kubectl context in which Argo CD is asked about the source",
+    )
     rolling_back = verbs.add_parser("rollback", help="bring the digest before this one back")
     rolling_back.add_argument("--environment", required=True)
     rolling_back.add_argument("--service", required=True)
@@ -117,6 +141,7 @@ def main(words: list[str] | None = None, root: Path = ROOT) -> int:
         return 2
     if chosen.verb == "promote":
         move = promotion(root, chosen.source, chosen.target, chosen.service)
+        move = asked(move, chosen.source, chosen.argocd_context)
     else:
         move = rollback(root, chosen.environment, chosen.service)
     description = make_branch(root, move)

@@ -1,5 +1,8 @@
 """Promotion, rollback and difference, in a repository of their own with the real tree in it."""
 
+import json
+import os
+import shlex
 import shutil
 import subprocess
 
@@ -8,6 +11,7 @@ from ci.manifests.differences import show
 from ci.manifests.moving import main, promotion, rollback
 from ci.manifests.releases import Refused, read_digest, release_path, write_digest
 from ci.manifests.rendering import ROOT, WITHOUT_KUBECTL, kubectl
+from ci.manifests.standing import application_name
 
 FIRST, SECOND = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 
@@ -109,6 +113,93 @@ def test_a_promotion_is_not_made_twice(repository):
     promote(repository)
     with pytest.raises(Refused, match="merge or delete it"):
         promote(repository)
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """A kubectl that renders as the real one does, and tells of Argo CD what the test wants."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program, answer = folder / "kubectl", folder / "answer"
+    program.write_text(f"""#!/bin/sh
+case "$1" in --context)
+    echo "$@" >{shlex.quote(str(folder / "asked"))}
+    cat {shlex.quote(str(answer))} || exit 1
+    exit ;;
+esac
+exec {shlex.quote(kubectl())} "$@"
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ARGOCD_CONTEXT", "management")
+    return answer
+
+
+def application(digest, *, sync="Synced", health="Healthy", phase="Succeeded"):
+    status = {
+        "sync": {"status": sync},
+        "health": {"status": health},
+        "operationState": {"phase": phase},
+        "summary": {"images": [f"registry.example/railgate/order@{digest}"]},
+    }
+    return json.dumps({"status": status})
+
+
+def branches(repository):
+    return git(repository, "branch", "--list", "promote/*").split()
+
+
+def test_a_promotion_asks_argo_cd_whether_the_source_runs_well(repository, cluster):
+    release(repository, "dev", FIRST)
+    cluster.write_text(application(FIRST))
+    assert promote(repository) == 0
+    said = "Argo CD says that order-dev is synced, healthy and runs aaaaaaaaaaaa."
+    assert said in git(repository, "log", "-1", "--format=%b", branches(repository)[0])
+    asked = cluster.with_name("asked").read_text()
+    assert asked.startswith("--context management --namespace argocd get applications.argoproj.io")
+    assert "order-dev" in asked
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [
+        ({"health": "Degraded"}, "it is Degraded"),
+        ({"sync": "OutOfSync"}, "it is OutOfSync"),
+        ({"phase": "Running"}, "its last sync is Running"),
+        ({"digest": SECOND}, "no pod of it runs aaaaaaaaaaaa"),
+    ],
+)
+def test_what_does_not_run_well_is_not_promoted(repository, cluster, standing, reason):
+    release(repository, "dev", FIRST)
+    cluster.write_text(application(**{"digest": FIRST} | standing))
+    with pytest.raises(Refused, match=reason):
+        promote(repository)
+    assert branches(repository) == []
+
+
+def test_the_application_that_is_asked_is_the_one_that_the_set_makes(rendered):
+    found = (one for one in rendered.argocd if one["kind"] == "ApplicationSet")
+    template = next(one for one in found if one["metadata"]["name"] == "services")["spec"][
+        "template"
+    ]
+    made = template["metadata"]["name"].replace("{{.path.basename}}", "order")
+    assert made.replace("{{.environment}}", "dev") == application_name("dev", "order")
+
+
+def test_a_cluster_that_does_not_answer_stops_a_promotion(repository, cluster):
+    release(repository, "dev", FIRST)
+    with pytest.raises(Refused, match="management could not say how order-dev is"):
+        promote(repository)
+
+
+def test_without_a_context_it_is_said_loudly_that_nobody_was_asked(repository, monkeypatch, capsys):
+    monkeypatch.delenv("ARGOCD_CONTEXT", raising=False)
+    release(repository, "dev", FIRST)
+    promote(repository)
+    loud = "NOBODY WAS ASKED whether dev runs order aaaaaaaaaaaa well"
+    said = capsys.readouterr()
+    assert loud in said.err
+    assert loud in said.out, "the reviewer reads it in the description"
 
 
 def test_a_rollback_finds_the_digest_before(repository):
