@@ -5,6 +5,7 @@ with 2 where it could not look.
 
 import sys
 
+from ci.manifests.admission import check_admission
 from ci.manifests.alerting import check_alerting
 from ci.manifests.code import read_code
 from ci.manifests.delivery import check_delivery
@@ -37,6 +38,7 @@ def main() -> int:
         check_delivery(tree, code),
         check_monitoring(tree, code),
         check_alerting(tree),
+        check_admission(tree),
     ):
         faults += found
     for environment in tree.environments.values():

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 from ci.manifests.code import Code
 from ci.manifests.faults import Fault
-from ci.manifests.rendering import Body, Environment, Tree, name_of, seconds
+from ci.manifests.rendering import Body, Environment, Tree, name_of, seconds, wave_of
 
 TARGET_PERCENT = 85
 CALM_SECONDS = 300
 PROD_REPLICAS_MIN = 3
 HOURS = {("30 7 * * *", "2h"), ("30 13 * * *", "2h")}
 HOURS_UTC = {("30 1 * * *", "2h"), ("30 7 * * *", "2h")}
+WAITED_FOR = "railgate.example/waited-for"
+HEALTH = "resource.customizations.health.argoproj.io_"
 HASH_POINTER = "/spec/selector/rollouts-pod-template-hash"
 PINNED = re.compile(r"^v?\d+\.\d+\.\d+$")
 
@@ -29,6 +31,7 @@ def check_delivery(tree: Tree, code: Code) -> Iterator[Fault]:
         yield from _project(environment, tree)
     yield from _hours(tree)
     yield from _application_sets(tree)
+    yield from _order(tree)
 
 
 def _blue_green(environment: Environment, rollout: Body) -> Iterator[Fault]:
@@ -204,3 +207,23 @@ def _services_set(tree: Tree) -> Iterator[Fault]:
         yield Fault("application-set", where, f"would take {wanted} for drift")
     if any("containers" in pointer for pointer in pointers):
         yield Fault("application-set", where, "a pointer into containers freezes their images")
+
+
+def _order(tree: Tree) -> Iterator[Fault]:
+    """Add-ons before services: Argo CD waits between waves for what it can tell the health of."""
+    settings = _argocd(tree, "ConfigMap", "argocd-cm")
+    platform = _argocd(tree, "ApplicationSet", "platform")
+    services = _argocd(tree, "ApplicationSet", "services")
+    if settings is None or platform is None or services is None:
+        yield Fault("order", "argocd", "lacks its settings, its add-ons or its services")
+        return
+    for kind in ("Application", "ApplicationSet"):
+        if f"{HEALTH}{kind}" not in settings["data"]:
+            yield Fault("order", "argocd: argocd-cm", f"cannot tell whether an {kind} is well")
+    if not wave_of(settings) < wave_of(platform) < wave_of(services):
+        yield Fault("order", "argocd", "settings, add-ons and services do not come in this order")
+    if (platform["metadata"].get("labels") or {}).get(WAITED_FOR) != "true":
+        yield Fault("order", "argocd: platform", "services would not wait for the add-ons")
+    if WAITED_FOR in (services["metadata"].get("labels") or {}):
+        what = "one sick service would hold up everything that Argo CD is told"
+        yield Fault("order", "argocd: services", what)

@@ -1,6 +1,7 @@
 """How a test plants a fault, and how it knows that the check has named it."""
 
 import pytest
+from ci.manifests.admission import check_admission
 from ci.manifests.alerting import check_alerting
 from ci.manifests.delivery import check_delivery
 from ci.manifests.edges import check_edges
@@ -21,6 +22,7 @@ def named(tree, code):
         *check_delivery(tree, code),
         *check_monitoring(tree, code),
         *check_alerting(tree),
+        *check_admission(tree),
     ]
     return sorted({str(fault) for fault in found})
 
