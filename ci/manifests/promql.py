@@ -103,7 +103,7 @@ def not_parsed(queries: Iterable[Query]) -> Iterator[Fault]:
     if program is None or not listed:
         return
     rules = [
-        {"record": f"asked:q{n}", "expr": _filled_in(query.text)} for n, query in enumerate(listed)
+        {"record": f"asked:q{n}", "expr": filled_in(query.text)} for n, query in enumerate(listed)
     ]
     with tempfile.TemporaryDirectory(prefix="railgate-") as folder:
         path = Path(folder, "queries.yaml")
@@ -118,7 +118,7 @@ def not_parsed(queries: Iterable[Query]) -> Iterator[Fault]:
         yield Fault("promql", "promtool", (done.stderr or done.stdout).strip()[:500])
 
 
-def _filled_in(text: str) -> str:
+def filled_in(text: str) -> str:
     for name, value in _FILLED_IN.items():
         text = text.replace(name, value)
     return text

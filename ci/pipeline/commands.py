@@ -22,7 +22,9 @@ LAST_LINES = 25
 PARALLEL = ("-n", "auto", "--dist", "loadgroup")
 # What tries the alerts and their routes, and the package of Debian and Ubuntu that has it.
 ALERTING = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
-ALERT_TESTS = ("ci/manifests/tests/test_alerts.py", "ci/manifests/tests/test_routes.py")
+ALERT_TESTS = tuple(
+    f"ci/manifests/tests/test_{what}.py" for what in ("alerts", "routes", "dashboards")
+)
 # Where `make manifests` looks for schemas when SCHEMAS does not say.
 SCHEMAS = ROOT.parent / "shared" / "schemas"
 

@@ -34,9 +34,9 @@ def test_a_dashboard_that_asks_for_what_nobody_counts_is_named(tree, prod, code)
 
 
 def test_a_dashboard_that_asks_for_a_route_of_yesterday_is_named(tree, prod, code):
-    query = 'sum(flask_http_request_duration_seconds_count{url_rule="/api/order/bookings"})'
+    query = 'sum(flask_http_request_duration_seconds_count{url_rule="/api/order/purchases"})'
     change(prod, "shop", lambda board: first_panel(board)["targets"][0].update(expr=query))
-    expect(tree, code, "shop.json", "/api/order/bookings, which no service answers")
+    expect(tree, code, "shop.json", "/api/order/purchases, which no service answers")
 
 
 def test_a_metric_of_aws_that_does_not_exist_is_named(tree, prod, code):
