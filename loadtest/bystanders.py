@@ -1,15 +1,28 @@
 """
 Those who take no part in the rush: they look up their own ticket and their orders, another day's
 trains and what is free there, and now and then one signs in. They must not notice the rush.
+
+They are a process of their own, `python -m loadtest.bystanders <assignment.json>`, until SIGTERM:
+among thousands of others in one process they would mostly wait for each other.
 """
 
+import json
 import random
+import signal
+import sys
 import time
+from pathlib import Path
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Group
 from locust import task
+from locust.env import Environment
 
+# After Locust, which makes the standard library cooperative.
+from loadtest import asking
 from loadtest.asking import Asking, NoAnswerError
+from loadtest.record import Record
 from loadtest.scenario import Choice
 
 PAUSE_SECONDS = (0.3, 0.9)
@@ -51,3 +64,26 @@ class Bystander(Asking):
         except NoAnswerError:
             self.record.bystanders.append((time.time(), step, 1e5, False))
         gevent.sleep(random.uniform(*PAUSE_SECONDS))
+
+
+def main() -> None:
+    assignment = json.loads(Path(sys.argv[1]).read_text())
+    over, onlookers = Event(), Group()
+    gevent.signal_handler(signal.SIGTERM, over.set)
+    asking.connect_from_many_addresses()
+    Asking.record, Asking.host = Record(), assignment["base_url"]
+    asking.share_connections(assignment["base_url"])
+    environment = Environment(host=assignment["base_url"])
+    quiet = [Choice(**choice) for choice in assignment["scenario"]["quiet"]]
+    for told in assignment["bystanders"]:
+        person = Bystander(environment)
+        person.token, person.order_id = told["token"], told["order_id"]
+        person.quiet, person.day, person.sign_in = quiet, told["day"], told["sign_in"]
+        person.start(onlookers)
+    over.wait(timeout=max(1.0, assignment["stop_at"] - time.time()))
+    onlookers.kill(timeout=2)
+    Asking.record.write(Path(assignment["result"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,6 @@ from locust.env import Environment
 
 # After Locust, which makes the standard library cooperative.
 from loadtest import asking, shapes
-from loadtest.bystanders import Bystander
 from loadtest.cheats import ForgingPassenger, RepeatingPassenger, TwoDevicesPassenger
 from loadtest.passengers import Passenger
 from loadtest.record import NO_ANSWER, Record, Story
@@ -49,7 +48,6 @@ class Generator:
         self.opens_at = scenario["opens_at"]
         self.rush = [Choice(**c) for c in scenario["rush"]]
         self.day = [Choice(**c) for c in scenario["day"]]
-        self.quiet = [Choice(**c) for c in scenario["quiet"]]
         self.environment = Environment(host=assignment["base_url"])
         asking.connect_from_many_addresses()
         asking.Asking.record = self.record
@@ -58,11 +56,10 @@ class Generator:
         self.shape = shapes.Shape(**assignment["shape"])
         early = self.shape.users * self.shape.early
         asking.Asking.first_look_seconds = max(3.0, early / FIRST_LOOKS_PER_SECOND)
-        self.people, self.onlookers = Group(), Group()
+        self.people = Group()
 
     def run(self) -> None:
         with Path(self.assignment["accounts"]).open() as accounts:
-            self._start_bystanders()
             gevent.spawn(self._tell)
             moments = shapes.arrivals(self.shape, self.assignment["share"], self.chance)
             for n, moment in enumerate(moments):
@@ -71,7 +68,6 @@ class Generator:
                 self._arrive(n, *accounts.readline().split(), late_by=time.time() - due_at)
         self.people.join(timeout=max(1.0, self.assignment["stop_at"] - time.time()))
         self._give_up_on_the_rest()
-        self.onlookers.kill(timeout=2)
 
     def _arrive(self, n: int, account: str, token: str, *, late_by: float) -> None:
         self.record.arrived += 1
@@ -104,14 +100,6 @@ class Generator:
             person.choices = chance.sample(self.rush, TRAINS_THAT_DO)
         if person.kind == "fan":
             person.choices = [self.rush[0], person.choices[-1]]
-
-    def _start_bystanders(self) -> None:
-        for bystander in self.assignment["bystanders"]:
-            person = Bystander(self.environment)
-            person.token, person.order_id = bystander["token"], bystander["order_id"]
-            person.quiet, person.day = self.quiet, bystander["day"]
-            person.sign_in = bystander["sign_in"]
-            person.start(self.onlookers)
 
     def _give_up_on_the_rest(self) -> None:
         """Whoever has no answer by the end of the time has none: that is counted, not hidden."""

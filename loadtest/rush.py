@@ -115,10 +115,11 @@ def _rush(town: Town, plan: Plan, folder: Path, paths: list[Path], scenario: Sce
     before, watching, began_at = watch.answered_by_service(town), Watch(town), time.time()
     breakers = _breakers(town, plan, scenario)
     generators = [
-        _start_generator(_assignment(town, plan, scenario, folder, paths, n, bystanders), folder, n)
+        _start(f"generator {n}", _assignment(town, plan, scenario, folder, paths, n), folder)
         for n in range(plan.processes)
     ]
-    watching.generators = {f"generator {n}": g.process.pid for n, g in enumerate(generators)}
+    onlookers = _start("bystanders", _onlooking(town, plan, scenario, folder, bystanders), folder)
+    watching.generators = {g.name: g.process.pid for g in (*generators, onlookers)}
     watching.start()
     for breaker in breakers:
         breaker.start()
@@ -128,10 +129,12 @@ def _rush(town: Town, plan: Plan, folder: Path, paths: list[Path], scenario: Sce
         for breaker in breakers:
             breaker.stop()
         watching.stop()
+        onlookers.process.terminate()
+        onlookers.process.wait(60)
     answered = watch.difference(before, watch.answered_by_service(town))
     ended_at = time.time()
     settle_seconds = counting.await_quiet(town, scenario)
-    results = [json.loads(g.result.read_text()) for g in generators]
+    results = [json.loads(g.result.read_text()) for g in (*generators, onlookers)]
     outcome = _outcome(town, plan, scenario, results, watching, answered, began_at, ended_at)
     if outcome.day:
         outcome.day = outcome.day.since(day_before)
@@ -168,7 +171,21 @@ def _breakers(town: Town, plan: Plan, scenario: Scenario) -> list:
     return breakers
 
 
-def _assignment(town, plan, scenario, folder, paths, n, bystanders) -> dict:
+def _onlooking(town, plan, scenario, folder, bystanders) -> dict:
+    return {
+        "base_url": town.base_url,
+        "scenario": scenario.as_dict(),
+        "bystanders": bystanders,
+        "stop_at": _stop_at(plan, scenario) + MARGIN_SECONDS,
+        "result": str(folder / "bystanders.json"),
+    }
+
+
+def _stop_at(plan, scenario) -> float:
+    return scenario.opens_at + plan.shape.tail_seconds + MARGIN_SECONDS
+
+
+def _assignment(town, plan, scenario, folder, paths, n) -> dict:
     first_serial = int(time.time()) % 100_000 * 10_000_000 + n * 2_000_000
     return {
         "base_url": town.base_url,
@@ -178,30 +195,31 @@ def _assignment(town, plan, scenario, folder, paths, n, bystanders) -> dict:
         "seed": plan.seed * 1_000 + n,
         "accounts": str(paths[n]),
         "first_serial": first_serial,
-        "bystanders": bystanders[n :: plan.processes],
-        "stop_at": scenario.opens_at + plan.shape.tail_seconds + MARGIN_SECONDS,
+        "stop_at": _stop_at(plan, scenario),
         "result": str(folder / f"result-{n}.json"),
     }
 
 
 @dataclass
 class RunningGenerator:
+    name: str
     process: subprocess.Popen
     result: Path
     said: dict
 
 
-def _start_generator(assignment: dict, folder: Path, n: int) -> RunningGenerator:
-    path = folder / f"assignment-{n}.json"
+def _start(name: str, assignment: dict, folder: Path) -> RunningGenerator:
+    """The program is `loadtest.<first word of the name>`."""
+    path = folder / f"{name.replace(' ', '-')}-assignment.json"
     path.write_text(json.dumps(assignment))
     root = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root)}
-    with (folder / f"generator-{n}.log").open("w") as log:
+    with (folder / f"{name.replace(' ', '-')}.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "loadtest.generator", str(path)],
+            [sys.executable, "-m", f"loadtest.{name.split(maxsplit=1)[0]}", str(path)],
             stdout=subprocess.PIPE, stderr=log, env=environment, text=True, cwd=root,
         )  # fmt: skip
-    running = RunningGenerator(process, Path(assignment["result"]), {})
+    running = RunningGenerator(name, process, Path(assignment["result"]), {})
     threading.Thread(target=_listen, args=(running,), daemon=True).start()
     return running
 
@@ -213,7 +231,7 @@ def _listen(running: RunningGenerator) -> None:
 
 def _follow(generators: list[RunningGenerator], scenario: Scenario, plan: Plan) -> None:
     """Show how far it is, until every passenger has an end or the time is over."""
-    deadline = scenario.opens_at + plan.shape.tail_seconds + MARGIN_SECONDS + 60
+    deadline = _stop_at(plan, scenario) + 60
     try:
         while any(g.process.poll() is None for g in generators):
             time.sleep(2.0)
@@ -235,7 +253,7 @@ def _follow(generators: list[RunningGenerator], scenario: Scenario, plan: Plan) 
     print()
     failed = [g for g in generators if g.process.returncode != 0]
     if failed:
-        raise SystemExit("A generator failed: see generator-*.log beside its assignment.")
+        raise SystemExit("A generator failed: see its log in the folder of the run.")
 
 
 def _outcome(town, plan, scenario, results, watching, answered, began_at, ended_at) -> Outcome:
