@@ -34,8 +34,8 @@ class Settings(ServiceSettings):
     pace_decrease: float = 0.5
     # Of a placed order's 95th percentile, and of the eight requests that a pod can have in hand:
     # well below what order could just bear, since others who are not in the line want it too.
-    slow_seconds_max: float = 0.1
-    in_flight_max: float = 3.0
+    slow_seconds_max: float = 0.05
+    in_flight_max: float = 2.0
     # How long before an opening of the catalogue its window is made; never when 0.
     windows_ahead_seconds: int = 86_400
     # An opening that is set at shorter notice is left to whoever sets it.
