@@ -230,7 +230,8 @@ locals {
         Sid    = "NobodyElses"
         Effect = "Deny"
         NotAction = [
-          # The state and the registry are not the environment's, and have statements of their own.
+          # State, registry and Argo CD's role are the account's, and have statements of their own.
+          "iam:PassRole",
           "s3:*",
           "kms:Decrypt",
           "kms:DescribeKey",

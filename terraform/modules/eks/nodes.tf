@@ -17,11 +17,12 @@ resource "aws_iam_role" "node" {
   })
 }
 
-# Without the policy of the network plug-in, which has a role of its own. Sessions by SSM: no key, no port.
+# Without the policy of the network plug-in, which has a role of its own. A shell comes by SSM: no key, no
+# open port.
 resource "aws_iam_role_policy_attachment" "node" {
   for_each = toset([
     "AmazonEC2ContainerRegistryPullOnly",
-    "AmazonEKSWorkerNodeMinimalPolicy",
+    "AmazonEKSWorkerNodePolicy",
     "AmazonSSMManagedInstanceCore",
   ])
 
