@@ -36,11 +36,6 @@ mock_resource "aws_db_instance" {
   defaults = {
     arn     = "arn:aws:rds:ap-south-1:111122223333:db:mock"
     address = "mock.rds.example"
-    master_user_secret = [{
-      kms_key_id    = "mock"
-      secret_arn    = "arn:aws:secretsmanager:ap-south-1:111122223333:secret:rds!db-mock"
-      secret_status = "active"
-    }]
   }
 }
 
@@ -104,5 +99,23 @@ mock_resource "aws_launch_template" {
   defaults = {
     id             = "lt-0123456789abcdef0"
     latest_version = 1
+  }
+}
+
+mock_resource "aws_vpc" {
+  defaults = {
+    id = "vpc-0123456789abcdef0"
+  }
+}
+
+mock_resource "aws_eip" {
+  defaults = {
+    public_ip = "203.0.113.1"
+  }
+}
+
+mock_resource "aws_elasticache_replication_group" {
+  defaults = {
+    primary_endpoint_address = "mock.cache.example"
   }
 }

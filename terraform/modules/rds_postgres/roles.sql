@@ -10,6 +10,7 @@
 --   <service>_a, _b      sign in as the app; two, so that blue's password lives until green serves
 \set ON_ERROR_STOP on
 \connect postgres
+SET client_min_messages = warning;
 \set owner :service _owner
 \set migration :service _migration
 \set app :service _app
@@ -40,6 +41,7 @@ REVOKE ALL ON DATABASE :"service" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"service" TO :"app", :"migration";
 
 \connect :service
+SET client_min_messages = warning;
 SET ROLE :"owner";
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO :"app";
