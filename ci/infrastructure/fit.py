@@ -217,7 +217,8 @@ def _generators(tree: Tree, name: str) -> list[dict[str, Any]]:
 
 
 def nodes_of(plan: Plan) -> list[Body]:
-    return render(NODES / plan.outputs["platform"]["cluster"]["name"])
+    folder = NODES / plan.outputs["platform"]["cluster"]["name"]
+    return render(folder) if folder.is_dir() else []
 
 
 def _nodes(plan: Plan, nodes: list[Body]) -> Iterator[Fault]:

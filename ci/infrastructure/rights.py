@@ -32,6 +32,8 @@ SUBJECT = re.compile(r"^repo:[\w.-]+/[\w.-]+:environment:[a-z][a-z-]*$")
 
 def check_rights(plan: Plan) -> Iterator[Fault]:
     for one in plan.of_kind(*POLICIES):
+        if not one.values[POLICIES[one.kind]]:
+            yield Fault("rights", one.where, "nobody could look at it: its policy is not known yet")
         for statement in statements(one):
             yield from _limits(one, statement)
             yield from _trust(one, statement)

@@ -166,6 +166,11 @@ def test_a_plan_that_does_more_than_look_is_named(action, plans):
     expect(plans, "prod-plan", f"a plan does not need {action}")
 
 
+def test_a_policy_that_nobody_could_look_at_is_named(plans, prod):
+    one(prod, "aws_iam_role_policy", "load_balancer_controller").values.pop("policy")
+    expect(plans, "load_balancer_controller", "nobody could look at it")
+
+
 def test_no_two_environments_of_github_share_a_role(plans):
     roles = [
         role

@@ -48,12 +48,14 @@ def server():
     link.autocommit = True
     with link.cursor() as asking:
         asking.execute("CREATE ROLE rds_master LOGIN CREATEDB CREATEROLE PASSWORD 'it''s \\ odd'")
+        asking.execute("GRANT CONNECT ON DATABASE postgres TO rds_master")
     yield place
     with link.cursor() as asking:
         for service in SERVICES:
             asking.execute(f"DROP DATABASE IF EXISTS {service} WITH (FORCE)")
             for login in ("migration", "a", "b", "app", "owner"):
                 asking.execute(f"DROP ROLE IF EXISTS {service}_{login}")
+        asking.execute("DROP OWNED BY rds_master")
         asking.execute("DROP ROLE rds_master")
     link.close()
 

@@ -83,11 +83,12 @@ def packed(content):
 
 def test_an_archive_with_another_checksum_is_not_unpacked(tmp_path):
     with pytest.raises(installing.WrongArchive):
-        installing.install(packed(b"evil"), "0" * 64, tmp_path)
+        installing.install(packed(b"evil"), f"sha256:{0:064}", tmp_path)
     assert not (tmp_path / "terraform").exists()
 
 
 def test_the_archive_that_was_published_is_unpacked(tmp_path):
     archive = packed(b"#!/bin/sh\n")
-    program = installing.install(archive, hashlib.sha256(archive).hexdigest(), tmp_path)
+    checksum = f"sha256:{hashlib.sha256(archive).hexdigest()}"
+    program = installing.install(archive, checksum, tmp_path)
     assert program.stat().st_mode & 0o111
