@@ -63,6 +63,11 @@ def compared(engine: Engine, first: str, second: str, folder: Path) -> list[str]
         for name in ("Created", "Architecture", "Config")
         if one.get(name) != other.get(name)
     ]
+    faults += [
+        f"step {number}: {' and '.join(step['created_by'] for step in steps)}"
+        for number, steps in enumerate(zip(one["History"], other["History"], strict=True))
+        if steps[0]["created_by"] != steps[1]["created_by"]
+    ]
     if one["RootFS"]["Layers"] != other["RootFS"]["Layers"]:
         listings = [_files(engine, image, folder) for image in (first, second)]
         faults += told(*listings) or ["the layers differ, though their files are the same"]

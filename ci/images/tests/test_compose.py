@@ -107,6 +107,25 @@ def test_ours_are_hardened_and_only_the_loopback_is_listened_on(composed):
             assert service["pids_limit"], name
 
 
+def test_every_key_is_one_that_compose_knows(composed):
+    """A misspelt one would be refused by Docker, which is not here to say so."""
+    known = {
+        "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image",
+        "mem_limit", "networks", "pids_limit", "ports", "read_only", "restart", "security_opt",
+        "stop_grace_period", "tmpfs", "user", "volumes",
+    }  # fmt: skip
+    top = {name for name in composed if not name.startswith("x-")}
+    assert top == {"name", "services", "networks", "volumes"}
+    for name, service in composed["services"].items():
+        assert set(service) <= known, name
+        assert set(service.get("build", {})) <= {"context", "dockerfile", "args"}, name
+        assert set(service.get("healthcheck", {})) <= {"test", "interval", "retries", "disable"}
+        conditions = {one["condition"] for one in service.get("depends_on", {}).values()}
+        known_conditions = {"started", "healthy", "completed_successfully"}
+        assert conditions <= {f"service_{one}" for one in known_conditions}, name
+        assert set(service.get("networks", [])) <= set(composed["networks"]), name
+
+
 def test_every_image_is_built_once_with_its_own_arguments(composed):
     arguments = {}
     for service in composed["services"].values():
