@@ -236,18 +236,34 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--service", choices=[*EXPANSIONS, "all"], default="order")
     parser.add_argument("--switches", type=int, default=SWITCHES)
     parser.add_argument("--pause-seconds", type=float, default=3.0)
-    parser.add_argument("--plant", choices=PLANTS, default="", help="make a fault on purpose")
+    parser.add_argument(
+        "--plant",
+        choices=[*PLANTS, "all"],
+        default="",
+        help="make a fault on purpose; it must show",
+    )
     options = parser.parse_args(words)
     # Told to stop, it stops its town as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     services = [*EXPANSIONS] if options.service == "all" else [options.service]
-    outcomes = [rehearse_aloud(Plan(**(vars(options) | {"service": one}))) for one in services]
-    print("\n".join(["", TABLE_HEAD, *(outcome.row() for outcome in outcomes)]))
-    return 1 if any(outcome.verdicts() for outcome in outcomes) else 0
+    plants = PLANTS if options.plant == "all" else (options.plant,)
+    outcomes = {
+        (service, plant): rehearse_aloud(
+            Plan(service, options.switches, options.pause_seconds, plant=plant)
+        )
+        for service in services
+        for plant in plants
+    }
+    print("\n".join(["", TABLE_HEAD, *(outcome.row() for outcome in outcomes.values())]))
+    wrong = [key for key, outcome in outcomes.items() if bool(outcome.verdicts()) != bool(key[1])]
+    for service, plant in wrong if options.plant else ():
+        print(f"MISSED: the fault {plant}, planted in a release of {service}.")
+    return 1 if wrong else 0
 
 
 def rehearse_aloud(plan: Plan) -> Outcome:
-    print(f"Rehearsing a release of {plan.service}: {plan.switches} switches.", flush=True)
+    planted = f", with the fault {plan.plant}" if plan.plant else ""
+    print(f"Rehearsing a release of {plan.service}: {plan.switches} switches{planted}.", flush=True)
     outcome = rehearse(plan)
     print(outcome.text(), flush=True)
     return outcome
