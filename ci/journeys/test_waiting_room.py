@@ -141,10 +141,10 @@ def test_an_opening_has_its_waiting_room_without_anybody_s_hand(town: Town):
     query = {"from": "DA", "to": "CTG", "date": day}
     run = httpx.get(f"{town.base_url}/api/ticket/runs", params=query).json()["runs"][0]
     before, opens_at = run["sales"]["opens_at"], datetime.now(UTC) + timedelta(hours=1)
-    path = f"{town.base_url}/api/ticket/staff/sales-windows/{uuid.uuid4()}"
     staff = town.account(roles=["staff"])
 
     def open_at(moment: str) -> None:
+        path = f"{town.base_url}/api/ticket/staff/sales-windows/{uuid.uuid4()}"
         terms = {"run_id": run["run_id"], "opens_at": moment}
         httpx.put(path, json=terms, headers=staff).raise_for_status()
 
