@@ -188,6 +188,34 @@ module "grafana" {
   }])
 }
 
+# Kyverno reads the signatures that stand beside the images, before it lets a pod start.
+module "kyverno" {
+  source = "../pod_identity"
+
+  name                     = "${local.name}-kyverno"
+  account_id               = var.account_id
+  cluster_name             = module.eks.name
+  namespace                = "kyverno"
+  service_accounts         = ["kyverno-admission-controller"]
+  permissions_boundary_arn = var.permissions_boundary_arn
+  statements = jsonencode([
+    { Sid = "SignIn", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
+    {
+      Sid    = "ReadSignatures"
+      Effect = "Allow"
+      Action = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:DescribeImages",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:ListImageReferrers",
+        "ecr:ListImages",
+      ]
+      Resource = "arn:aws:ecr:${var.region}:${var.account_id}:repository/railgate/*"
+    },
+  ])
+}
+
 # Argo CD's role is made once for all (terraform/account), because each cluster must know it.
 resource "aws_eks_pod_identity_association" "argo_cd" {
   for_each = var.hub.is_here ? toset([
