@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ci.infrastructure.sizes import check_sizes
+from ci.infrastructure.sizes import check_hours, check_sizes
 from ci.infrastructure.terraform import Plan
 from ci.manifests.code import Code
 from ci.manifests.faults import Fault
@@ -29,6 +29,7 @@ PODS = "aws_eks_pod_identity_association"
 SPEAK_TO_AWS = {
     "external-secrets": ("serviceAccount", "name"),
     "karpenter": ("serviceAccount", "name"),
+    "kyverno": ("admissionController", "rbac", "serviceAccount", "name"),
     "load-balancer-controller": ("serviceAccount", "name"),
     "monitoring": ("grafana", "serviceAccount", "name"),
 }
@@ -67,6 +68,7 @@ def check_fit(plans: dict[str, Plan], tree: Tree, code: Code) -> Iterator[Fault]
         yield from _groups(plan, tree)
         yield from check_sizes(plan, environment, nodes)
     yield from _clusters(plans, tree)
+    yield from _sales_hours(plans, tree)
 
 
 def _services(services: dict[str, Stands], tree: Tree, code: Code) -> Iterator[Fault]:
@@ -247,6 +249,14 @@ def _groups(plan: Plan, tree: Tree) -> Iterator[Fault]:
         for group in one.values["kubernetes_groups"] or []:
             if group not in known:
                 yield Fault("role", one.where, f"{group} may do nothing (gitops/argocd/settings)")
+
+
+def _sales_hours(plans: dict[str, Plan], tree: Tree) -> Iterator[Fault]:
+    for body in tree.argocd:
+        environment = name_of(body).removeprefix("railgate-")
+        windows = body["spec"].get("syncWindows", []) if body["kind"] == "AppProject" else []
+        if windows and (plan := plans.get(f"envs/{environment}")):
+            yield from check_hours(plan, windows)
 
 
 def _clusters(plans: dict[str, Plan], tree: Tree) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ci.infrastructure.terraform import Plan
 from ci.manifests.faults import Fault
-from ci.manifests.rendering import Body, Environment, name_of
+from ci.manifests.rendering import Body, Environment, name_of, seconds
 
 # vCPU of the sizes of every family that is used here.
 CPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16}
@@ -74,6 +74,28 @@ def _cpu_of(body: Body) -> float:
 def cpu(quantity: str | int) -> float:
     said = str(quantity)
     return float(said[:-1]) / 1000 if said.endswith("m") else float(said)
+
+
+def check_hours(plan: Plan, windows: list[Body]) -> Iterator[Fault]:
+    """`windows` are the hours in which nothing is released; the nodes stand ready by then."""
+    clock = [
+        (_minute(one.values["recurrence"]), one.values["scheduled_action_name"].split("-")[0])
+        for one in plan.of_kind("aws_autoscaling_schedule")
+    ]
+    for window in (one for one in windows if one["kind"] == "deny"):
+        begins = _minute(window["schedule"])
+        ends = begins + seconds(window["duration"]) // 60
+        before = max((at for at in clock if at[0] <= begins), default=(0, "calm"))
+        during = [name for minute, name in clock if begins < minute < ends]
+        if before[1] != "rush" or "calm" in during:
+            said = f"at {window['schedule']} sales open, and no more nodes stand ready"
+            yield Fault("hours", plan.root, said)
+
+
+def _minute(schedule: str) -> int:
+    """Of the day; both sides speak of Dhaka."""
+    minute, hour, *_ = schedule.split()
+    return int(hour) * 60 + int(minute)
 
 
 def _connections(plan: Plan, environment: Environment) -> Iterator[Fault]:

@@ -105,8 +105,11 @@ class Terraform:
             NothingChecked: there is no provider.
         """
         layout = {"": Checked(list(self.misshapen()))}
+        # One after the other: they share a cache of providers, which only one may write to.
+        broken = {root: self.initialised(root) for root in roots}
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return layout | dict(zip(roots, pool.map(self.check_root, roots), strict=True))
+            judged = pool.map(lambda root: self.judged(root, broken[root]), roots)
+            return layout | dict(zip(roots, judged, strict=True))
 
     def misshapen(self) -> Iterator[Fault]:
         ended = self._ran(self.folder, "", "fmt", "-check", "-recursive", "-no-color")
@@ -116,7 +119,10 @@ class Terraform:
             yield Fault("layout", "terraform", ended.stderr.strip()[-300:])
 
     def check_root(self, root: str) -> Checked:
-        if broken := self.initialised(root):
+        return self.judged(root, self.initialised(root))
+
+    def judged(self, root: str, broken: Fault | None) -> Checked:
+        if broken:
             return Checked([broken])
         if faults := list(self.invalid(root)):
             return Checked(faults)
@@ -177,6 +183,8 @@ class Terraform:
         }
         if not self.plugins:
             ours["TF_PLUGIN_CACHE_DIR"] = str(cache)
+            # For a module, which has no lock of its own: else it would be fetched once more.
+            ours["TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE"] = "1"
         return subprocess.run(
             [str(self.program), *command],
             cwd=where, env=_without_keys() | ours, capture_output=True, text=True, check=False,

@@ -116,6 +116,19 @@ def test_nodes_that_karpenter_could_not_start_are_named(expect, prod):
     expect("Karpenter looks for")
 
 
+@pytest.mark.parametrize("recurrence", ["40 7 * * *", "0 10 * * *"])
+def test_nodes_that_come_after_the_crowd_are_named(recurrence, expect, prod):
+    clock = prod.of_kind("aws_autoscaling_schedule")
+    next(one for one in clock if "rush-0720" in one.address).values["recurrence"] = recurrence
+    expect("envs/prod", "at 30 7 * * * sales open, and no more nodes stand ready")
+
+
+def test_nodes_that_go_while_tickets_are_sold_are_named(expect, prod):
+    clock = prod.of_kind("aws_autoscaling_schedule")
+    next(one for one in clock if "calm-1545" in one.address).values["recurrence"] = "0 15 * * *"
+    expect("envs/prod", "at 30 13 * * * sales open")
+
+
 def test_too_few_connections_for_blue_and_green_are_named(expect, tree):
     scaler = tree.environments["prod"].named("HorizontalPodAutoscaler", "order")
     scaler["spec"]["maxReplicas"] = 200
