@@ -68,9 +68,15 @@ def test_who_is_still_on_the_way_does_not_count_as_gone(line):
     assert (seen.on_their_way, seen.coming_share) == (50, 1.0)
 
 
-def test_it_is_never_less_than_a_fiftieth(line):
+def test_the_longer_nobody_comes_the_smaller_the_share(line):
+    line.gone_home()
+    shares = [line.called_up_to(number).coming_share for number in (400, 2_000, 10_000)]
+    assert shares == pytest.approx([1 / 361, 1 / 1_961, 1 / 9_961], rel=0.01)
+
+
+def test_it_is_never_nothing(line):
     line.call(0)
-    assert line.called_up_to(5_000).coming_share == COMING_SHARE_MIN
+    assert line.called_up_to(100_000).coming_share == COMING_SHARE_MIN
 
 
 def test_new_people_who_come_are_noticed_at_once(line):
@@ -107,4 +113,5 @@ def test_who_is_let_in_twice_came_once(parts, new_window, take):
     asked = {"window_id": window_id, "account_id": late.place.account_id, "token": late.token}
     for _ in range(2):
         admit(parts=parts, **asked, now=utc_now())
-    assert parts.comers.count(window_id, 0, 10, 10) == (1, 1, 0)
+    number = queries.window_by_id(window_id).number_of(late.place)
+    assert parts.comers.count(window_id, after=0, noticed=10, newest=10) == (1, number, 1, 0)

@@ -16,8 +16,7 @@ from waitingroom.window import OPEN, Window
 # A page looks every thirty seconds at the least, and oftener when its turn is near.
 NOTICED_WITHIN = timedelta(seconds=30)
 LOOKED_BACK_NUMBERS = 200
-# However few come: if more than fifty were called for each who comes, an error were a stampede.
-COMING_SHARE_MIN = 0.02
+COMING_SHARE_MIN = 0.0001
 
 
 @dataclass
@@ -62,15 +61,20 @@ class CallWatch:
 
 
 def _learn(called: _Called, comers: Comers, window: Window, noticed: int) -> None:
-    """Who is on the way may prove that people come again, never that they do not."""
+    """
+    The last two hundred are looked at, or all since the last who came: the longer nobody comes, the
+    more are called, while order bears it. Who is on the way may prove that people come again,
+    which is seen within seconds, never that they do not.
+    """
     after = max(called.counted_after, noticed - LOOKED_BACK_NUMBERS)
-    found = comers.count(window.window_id, after, noticed, window.serving)
+    found = comers.count(window.window_id, after=after, noticed=noticed, newest=window.serving)
     if found is None:
         return
     if found.total < called.comers:
         called.count_after(window.serving)
     else:
-        of_noticed = (found.noticed + called.share_before) / (max(0, noticed - after) + 1)
+        looked_at = noticed - min(after, max(called.counted_after, found.last))
+        of_noticed = (found.lately + called.share_before) / (max(0, looked_at) + 1)
         of_newest = found.newest / max(window.serving - noticed, 1)
         called.share = min(max(of_noticed, of_newest, COMING_SHARE_MIN), 1.0)
     called.comers = found.total

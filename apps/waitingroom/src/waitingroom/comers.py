@@ -7,10 +7,14 @@ from chassis.cache import SoftRedis
 
 
 class Counted(NamedTuple):
-    """How many accounts came in all; of the numbers that were noticed, and of the newest."""
+    """
+    How many accounts came in all; `last` is the greatest number up to `noticed` that came, or 0;
+    then how many came of the last numbers up to `noticed`, and of those above it.
+    """
 
     total: int
-    noticed: int
+    last: int
+    lately: int
     newest: int
 
 
@@ -28,14 +32,16 @@ class Comers:
 
         self._redis.call(use, None)
 
-    def count(self, window_id: UUID, after: int, noticed: int, newest: int) -> Counted | None:
+    def count(self, window_id: UUID, *, after: int, noticed: int, newest: int) -> Counted | None:
         """Of the numbers in (after, noticed] and (noticed, newest]; None without Redis."""
         key = _key(window_id)
 
         def use(client: Any) -> Counted:
             with client.pipeline(transaction=False) as pipe:
-                pipe.zcard(key).zcount(key, f"({after}", noticed).zcount(key, f"({noticed}", newest)
-                return Counted(*pipe.execute())
+                pipe.zcard(key).zrevrangebyscore(key, noticed, 0, 0, 1, withscores=True)
+                pipe.zcount(key, f"({after}", noticed).zcount(key, f"({noticed}", newest)
+                total, last, lately, above = pipe.execute()
+            return Counted(total, int(last[0][1]) if last else 0, lately, above)
 
         return self._redis.call(use, None)
 
