@@ -40,7 +40,7 @@ class Place:
         self.makefile("true")
         self.engine(INSIDE)
 
-    def found(self, name):
+    def found(self, name, **_):
         return str(self.programs / name) if (self.programs / name).exists() else None
 
     def makefile(self, command):
