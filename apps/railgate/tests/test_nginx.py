@@ -47,6 +47,14 @@ def service():
     server.server_close()
 
 
+def serves(address):
+    """More than a port that answers: nginx takes it for a moment to try its configuration."""
+    try:
+        return httpx.get(f"{address}/healthz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 @pytest.fixture
 def start(tmp_path, service):
     """Start the gateway's program; gives its process and its address."""
@@ -67,10 +75,11 @@ def start(tmp_path, service):
             log=tmp_path / "log",
         )
         started.append(child)
-        while not children.port_answers(port):
+        address = f"http://127.0.0.1:{port}"
+        while not serves(address):
             assert child.poll() is None, children.last_lines(tmp_path / "log")
             time.sleep(0.02)
-        return psutil.Process(child.pid), f"http://127.0.0.1:{port}"
+        return psutil.Process(child.pid), address
 
     yield run
     for child in started:
