@@ -1,6 +1,7 @@
 """Payment succeeds if the seats can still be had, otherwise the money goes back by itself."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -164,6 +165,19 @@ def test_a_decline_gives_the_order_back_and_a_new_payment_can_be_tried(desk, car
     assert desk.wait_for(second, "captured") == "captured"
     assert desk.state(first) == "declined"
     assert desk.mails() == []
+
+
+def test_another_card_can_be_tried_before_order_has_heard_of_the_decline(desk):
+    order = desk.new_order()
+    first = desk.open(order)
+    desk.order.troubles["unpin"] = [500]
+    desk.pay(first, "Declines")
+    assert desk.wait_for(first, "declined") == "declined"
+    assert order.state == "paying"
+    second = uuid4()
+    assert desk.put(second, order).json["state"] == "pending"
+    assert str(order.payment_id) == str(second)
+    assert desk.row(first).owed_to_order is None
 
 
 def test_a_pin_is_given_up_even_if_order_is_silent_at_first(desk):

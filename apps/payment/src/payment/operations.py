@@ -14,7 +14,7 @@ from chassis.peers import PeerUnavailable
 from chassis.problems import IdReused, InvalidRequest, NotFound, Problem
 from payment import queries, statements
 from payment.advancing import advance
-from payment.clients.order import ORDER_NOT_FOUND, Pin
+from payment.clients.order import ORDER_NOT_FOUND, Pin, Refusal
 from payment.clients.provider import ProviderRefused
 from payment.models import Payment, Refund, db
 from payment.parts import Parts
@@ -230,6 +230,9 @@ def _record_payment(
 def _pin(parts: Parts, payment: Record, now: datetime) -> Record:
     """Let order fix the amount; what it says first is what counts."""
     pin = parts.order.pin(payment.order_id, payment.payment_id)
+    if isinstance(pin, Refusal) and pin.code == AlreadyPaying.code:
+        _tell_order_of_declined(parts, payment, now)
+        pin = parts.order.pin(payment.order_id, payment.payment_id)
     if not isinstance(pin, Pin):
         reason = pin.code if pin.code in PIN_REFUSALS else OrderNotHeld.code
         return _decline_unpinned(parts, payment, reason, now)
@@ -249,6 +252,15 @@ def _pin(parts: Parts, payment: Record, now: datetime) -> Record:
     }
     fixed = read_rows(db, statements.FIX_AMOUNT, values)
     return fixed[0] if fixed else _payment(payment.payment_id)
+
+
+def _tell_order_of_declined(parts: Parts, payment: Record, now: datetime) -> None:
+    """
+    A passenger sees that a card was declined a moment before order hears of it, and may be back
+    with another one by then.
+    """
+    for declined in queries.payments_owing_unpin(payment.account_id, payment.order_id):
+        advance(parts=parts, payment=declined, now=now)
 
 
 def _decline_unpinned(

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select, tuple_
 
 from chassis.database import Statement, read_rows
 from payment.models import Irregularity, Payment, Refund, db
-from payment.payment_life import REQUESTED
+from payment.payment_life import REQUESTED, UNPIN
 
 Record = Row[Any]
 PAYMENTS_MAX = 100
@@ -47,6 +47,16 @@ def payments_of(account_id: UUID, order_id: UUID | None) -> list[Record]:
     if order_id is not None:
         wanted = wanted.where(Payment.order_id == order_id)
     return _rows(wanted.order_by(Payment.created_at.desc()).limit(PAYMENTS_MAX))
+
+
+def payments_owing_unpin(account_id: UUID, order_id: UUID) -> list[Record]:
+    """Payments that were given up and of which order has not been told yet."""
+    wanted = select(Payment.__table__).where(
+        Payment.account_id == account_id,
+        Payment.order_id == order_id,
+        Payment.owed_to_order == UNPIN,
+    )
+    return _rows(wanted.limit(PAYMENTS_MAX))
 
 
 def refund_by_id(refund_id: UUID) -> Record | None:
