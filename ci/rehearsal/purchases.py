@@ -100,8 +100,6 @@ class UnsureBuyer(Buyer):
         self.http.headers.update(self.town.account())
         order = self._order()
         self._pay(order, DECLINES, "declined")
-        # Payment knows a moment before order does, which refuses a second payment until then.
-        self.await_state(order, "held")
         self._pay(order, APPROVES, "captured")
         self.await_state(order, "confirmed")
         quote = self.ask("GET", f"{order}/cancellation-quote", 200).body
