@@ -69,6 +69,16 @@ class Engine:
             words.append(f"--runtime={runc}")
         return words
 
+    @property
+    def limits(self) -> list[str]:
+        """
+        podman would add writable folders of its own choice to a read-only root, and limits that not
+        every machine lets it set.
+        """
+        if self.name != "podman":
+            return []
+        return ["--read-only-tmpfs=false", "--ulimit=nproc=1024:1024", "--ulimit=nofile=1024:20000"]
+
     def run(self, *words: str, check: bool = True, **said) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*self.words, *words], capture_output=True, text=True, check=False, **said
@@ -109,11 +119,9 @@ class Container:
         self._image, self._words = image, words
 
     def start(self) -> None:
-        # podman would add writable folders of its own choice to a read-only root.
-        is_podman = self.engine.name == "podman"
-        limits = ["--read-only-tmpfs=false", "--ulimit=nproc=1024:1024"] if is_podman else []
         self.engine.run(
-            "run", "--detach", f"--name={self.name}", *self._options, *limits, *self._variables,
+            "run", "--detach", f"--name={self.name}", *self._options, *self.engine.limits,
+            *self._variables,
             self._image, *self._words,
         )  # fmt: skip
 

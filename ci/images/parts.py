@@ -39,8 +39,9 @@ class Parts:
         Raises:
             EngineFailed: the image does not even run Python.
         """
-        words = ("run", "--rm", "--network=none", "--read-only", "--interactive", image)
-        told = json.loads(engine.run(*words, "python", "-", input=TELLING).stdout)
+        closed = ("--network=none", "--read-only", "--no-healthcheck", *engine.limits)
+        words = ("run", "--rm", "--interactive", *closed, image, "python", "-")
+        told = json.loads(engine.run(*words, input=TELLING).stdout)
         python = [(normalised(name), version) for name, version in told["python"]]
         return cls(python, debian_packages(told["debian"]))
 
