@@ -12,7 +12,7 @@ from sqlalchemy import text
 from chassis.application import utc_now
 from order.models import SEAT_OVERLAP, db
 from order.operations import place_order, release_order
-from order.settlement import confirm_order, pin_order
+from order.settlement import confirm_order, pin_order, unpin_order
 
 BUYERS = 60
 
@@ -229,6 +229,32 @@ def test_release_and_pin_meet_and_exactly_one_happens(at_once, buy, parts, peopl
         outcome = at_once(release, pin)
 
         assert sorted(outcome) in (["order_not_held", "pinned"], ["order_not_held", "released"])
+
+
+def test_an_order_that_is_given_back_while_another_payment_pins_it_is_never_called_gone(
+    at_once, buy, parts, people, catalogue
+):
+    """The second payment comes a moment before the first is given up, or a moment after."""
+    run_id, order_id, buyer = catalogue.add_run(), uuid4(), people.buyer()
+    buy(run_id, 1001, order_id=order_id, buyer=buyer)()
+    came_to = Counter()
+    for _ in range(60):
+        first, second = uuid4(), uuid4()
+        pin_order(parts=parts, order_id=order_id, payment_id=first, now=utc_now())
+
+        def unpin(first=first):
+            unpin_order(order_id=order_id, payment_id=first)
+            return "unpinned"
+
+        def pin(second=second):
+            pin_order(parts=parts, order_id=order_id, payment_id=second, now=utc_now())
+            return "pinned"
+
+        came_to.update(at_once(unpin, pin, pin, pin))
+        unpin_order(order_id=order_id, payment_id=second)
+
+    assert came_to["unpinned"] == 60
+    assert set(came_to) <= {"unpinned", "pinned", "already_paying"}, came_to
 
 
 def _lapse(order_id):

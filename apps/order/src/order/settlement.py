@@ -31,6 +31,7 @@ from order.pnr import new_pnr
 from order.queries import Record
 
 PNR_CLASHES_MAX = 5
+PIN_TRIES = 3
 
 
 class HoldExpired(Problem):
@@ -80,21 +81,25 @@ def pin_order(
         hold_seconds=parts.settings.hold_seconds,
     )
     values = {"order_id": order_id, "payment_id": payment_id, "pinned_until": until, "now": now}
-    pinned = run_statement(db, claims.PIN_ORDER, values).pinned == 1
-    order = _order(order_id)
-    if order["payment_id"] != payment_id or order["state"] not in {PAYING, CONFIRMED}:
-        _refuse_pin(order, now)
-    parts.snapshots.note_claimed(order["run_id"])
-    return order, pinned
+    for _ in range(PIN_TRIES):
+        pinned = run_statement(db, claims.PIN_ORDER, values).pinned == 1
+        order = _order(order_id)
+        if order["payment_id"] == payment_id and order["state"] in {PAYING, CONFIRMED}:
+            parts.snapshots.note_claimed(order["run_id"])
+            return order, pinned
+        # Another payment may have given it up between the two.
+        if order["state"] != HELD:
+            break
+    raise _pin_refusal(order, now)
 
 
-def _refuse_pin(order: Record, now: datetime) -> None:
+def _pin_refusal(order: Record, now: datetime) -> Problem:
     if order["state"] == PAYING and order["expires_at"] > now:
-        raise AlreadyPaying(headers={"Retry-After": "5"})
+        return AlreadyPaying(headers={"Retry-After": "5"})
     has_left = order["state"] == HELD and order["departs_at"] <= now
     if has_left or state_at(order["state"], order["expires_at"], now) == EXPIRED:
-        raise HoldExpired
-    raise OrderNotHeld("There is nothing to pay for in this order.")
+        return HoldExpired()
+    return OrderNotHeld("There is nothing to pay for in this order.")
 
 
 def unpin_order(*, order_id: UUID, payment_id: UUID) -> None:
