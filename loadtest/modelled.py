@@ -150,7 +150,9 @@ def _text(model: Measured, found: Slice, *, is_clean: bool) -> str:
          f"{1 / max(found.share[False], 1e-9):,.0f} of the peak that the model is made for."),
         "",
         ("The model's seconds come from the costs in [opening.md](opening.md), scaled to the "
-         f"tickets and places of this slice. Other programs took {neighbours:.2f} cores."),
+         f"tickets and places of this slice. Other programs took {neighbours:.2f} cores. What a "
+         "process takes while it is idle is measured and not modelled; it weighs where little is "
+         "asked."),
         "",
         "| part | the model, CPU s | measured, CPU s | measured / model |",
         "|---|---:|---:|---:|",
