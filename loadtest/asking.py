@@ -80,7 +80,15 @@ def own_address() -> str:
     return f"127.{n >> 16 & 127 | 1}.{n >> 8 & 255}.{n % 254 + 1}"
 
 
-def connect_from_many_addresses() -> None:
+def begin_asking(base_url: str) -> Record:
+    """Let all people of this process ask there; gives the record of their answers."""
+    _connect_from_many_addresses()
+    Asking.record, Asking.host = Record(), base_url
+    _share_connections(base_url)
+    return Asking.record
+
+
+def _connect_from_many_addresses() -> None:
     """Where the system allows no such address, 127.0.0.1 has to do."""
 
     def connect(_self, sock, address):
@@ -92,7 +100,7 @@ def connect_from_many_addresses() -> None:
     ConnectionPool._connect_socket = connect  # noqa: SLF001 - there is no other way in
 
 
-def share_connections(base_url: str) -> None:
+def _share_connections(base_url: str) -> None:
     """
     One pool for all. The lanes before it are queues, because the pool's own semaphore looks at
     everybody who waits each time that a connection is given back.

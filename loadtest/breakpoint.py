@@ -1,9 +1,5 @@
 """The breakpoint of seat selection: at which rate it breaks, how, and which process was full."""
 
-import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 from ci.town import Town
@@ -11,6 +7,7 @@ from ci.town import Town
 from loadtest.accounts import prepare_accounts
 from loadtest.figures import percentile
 from loadtest.scenario import prepare
+from loadtest.single import play
 from loadtest.steps import RATES, STEP_SECONDS, Step
 from loadtest.watch import Watch
 
@@ -24,27 +21,7 @@ def find_breakpoint(town: Town, folder: Path, results: Path) -> int:
     users = round(sum(RATES) * STEP_SECONDS) + 100
     accounts = prepare_accounts(town, users, folder, 1)[0]
     scenario = prepare(town, lead_seconds=LEAD_SECONDS, with_room=False, with_day=True)
-    assignment = {
-        "base_url": town.base_url,
-        "scenario": scenario.as_dict(),
-        "accounts": str(accounts),
-        "first_serial": int(time.time()) % 100_000 * 1_000_000,
-        "result": str(folder / "breakpoint.json"),
-    }
-    path = folder / "assignment.json"
-    path.write_text(json.dumps(assignment))
-    time.sleep(max(0.0, scenario.opens_at - time.time()))
-    watching = Watch(town)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.selecting", str(path)], cwd=Path(__file__).parents[1]
-    )
-    watching.generators = {"generator": process.pid}
-    watching.start()
-    code = process.wait(900)
-    watching.stop()
-    if code != 0:
-        raise SystemExit("The generator failed.")
-    found = json.loads((folder / "breakpoint.json").read_text())
+    watching, found = play(town, "selecting", scenario, accounts, folder, seconds_max=900)
     text = _text([Step(**step) for step in found["steps"]], watching, found["cpu_seconds"])
     results.mkdir(parents=True, exist_ok=True)
     (results / "breakpoint.md").write_text(text, encoding="utf-8")

@@ -20,9 +20,7 @@ from locust import task
 from locust.env import Environment
 
 # After Locust, which makes the standard library cooperative.
-from loadtest import asking
-from loadtest.asking import Asking, NoAnswerError
-from loadtest.record import Record
+from loadtest.asking import Asking, NoAnswerError, begin_asking
 from loadtest.scenario import Choice
 
 PAUSE_SECONDS = (0.3, 0.9)
@@ -70,9 +68,7 @@ def main() -> None:
     assignment = json.loads(Path(sys.argv[1]).read_text())
     over, onlookers = Event(), Group()
     gevent.signal_handler(signal.SIGTERM, over.set)
-    asking.connect_from_many_addresses()
-    Asking.record, Asking.host = Record(), assignment["base_url"]
-    asking.share_connections(assignment["base_url"])
+    record = begin_asking(assignment["base_url"])
     environment = Environment(host=assignment["base_url"])
     quiet = [Choice(**choice) for choice in assignment["scenario"]["quiet"]]
     for told in assignment["bystanders"]:
@@ -82,7 +78,7 @@ def main() -> None:
         person.start(onlookers)
     over.wait(timeout=max(1.0, assignment["stop_at"] - time.time()))
     onlookers.kill(timeout=2)
-    Asking.record.write(Path(assignment["result"]))
+    record.write(Path(assignment["result"]))
 
 
 if __name__ == "__main__":

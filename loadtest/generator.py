@@ -17,7 +17,7 @@ from locust.env import Environment
 from loadtest import asking, shapes
 from loadtest.cheats import ForgingPassenger, RepeatingPassenger, TwoDevicesPassenger
 from loadtest.passengers import Passenger
-from loadtest.record import NO_ANSWER, Record, Story
+from loadtest.record import NO_ANSWER, Story
 from loadtest.scenario import Choice
 
 KINDS = {
@@ -41,7 +41,7 @@ FIRST_LOOKS_PER_SECOND = 500
 
 class Generator:
     def __init__(self, assignment: dict) -> None:
-        self.assignment, self.record = assignment, Record()
+        self.assignment, self.record = assignment, asking.begin_asking(assignment["base_url"])
         self.chance = random.Random(assignment["seed"])
         random.seed(assignment["seed"])
         scenario = assignment["scenario"]
@@ -49,10 +49,6 @@ class Generator:
         self.rush = [Choice(**c) for c in scenario["rush"]]
         self.day = [Choice(**c) for c in scenario["day"]]
         self.environment = Environment(host=assignment["base_url"])
-        asking.connect_from_many_addresses()
-        asking.Asking.record = self.record
-        asking.share_connections(assignment["base_url"])
-        asking.Asking.host = assignment["base_url"]
         self.shape = shapes.Shape(**assignment["shape"])
         early = self.shape.users * self.shape.early
         asking.Asking.first_look_seconds = max(3.0, early / FIRST_LOOKS_PER_SECOND)

@@ -20,7 +20,7 @@ from loadtest import asking
 from loadtest.capacity import HITS, TICKETS, USERS
 from loadtest.generator import GROUP_SIZES, GROUP_WEIGHTS, NAMING_SHARE, SEARCHING_SHARE
 from loadtest.passengers import Passenger
-from loadtest.record import Record, Story
+from loadtest.record import Story
 from loadtest.scenario import Choice
 from loadtest.waiting import Ended
 
@@ -34,12 +34,9 @@ class Mix:
     """Events at even rates with random gaps, whether or not earlier ones were answered."""
 
     def __init__(self, assignment: dict) -> None:
-        self.assignment, self.record = assignment, Record()
+        self.assignment, self.record = assignment, asking.begin_asking(assignment["base_url"])
         self.environment, self.people = Environment(host=assignment["base_url"]), Group()
-        asking.connect_from_many_addresses()
-        asking.Asking.record, asking.Asking.host = self.record, assignment["base_url"]
         asking.Asking.first_look_seconds = 0.1
-        asking.share_connections(assignment["base_url"])
         self.day = [Choice(**c) for c in assignment["scenario"]["day"]]
         self.stop_at = time.time() + assignment["seconds"]
         self.serial = assignment["first_serial"]
@@ -107,7 +104,7 @@ class Mix:
 
 def main() -> None:
     assignment = json.loads(Path(sys.argv[1]).read_text())
-    began, mix = time.process_time(), Mix(json.loads(Path(sys.argv[1]).read_text()))
+    began, mix = time.process_time(), Mix(assignment)
     mix.run()
     mix.record.write(Path(assignment["result"]), cpu_seconds=time.process_time() - began)
 

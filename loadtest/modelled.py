@@ -4,9 +4,6 @@ beside what the model says from the costs of the published opening.
 """
 
 import json
-import subprocess
-import sys
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +22,8 @@ from loadtest.capacity import (
     UTILISATION,
     Measured,
 )
-from loadtest.scenario import Scenario, close_rooms, prepare
+from loadtest.scenario import close_rooms, prepare
+from loadtest.single import play
 from loadtest.watch import Watch
 
 TICKETS_PER_SECOND = 1.0
@@ -41,55 +39,33 @@ def run_slice(town: Town, folder: Path, results: Path, published: Path) -> int:
     joins = TICKETS_PER_SECOND * SLICE_SECONDS * USERS / TICKETS
     accounts = prepare_accounts(town, round(joins * 1.1) + 1_000, folder, 1)[0]
     scenario = prepare(town, lead_seconds=LEAD_SECONDS, with_room=True, with_day=True)
+    before = counting.count(town, scenario.day_run_ids).seats_sold
+    answered = watch.answered_by_service(town)
+    print(f"  {SLICE_SECONDS:.0f} seconds of the full mix ...", flush=True)
     try:
-        assignment = _assignment(town, scenario, accounts, folder)
-        time.sleep(max(0.0, scenario.opens_at - time.time()))
-        before = counting.count(town, scenario.day_run_ids).seats_sold
-        watching, answered = _measured_run(town, folder, assignment)
-        sold = counting.count(town, scenario.day_run_ids).seats_sold - before
+        watching, asked = play(
+            town, "mix", scenario, accounts, folder, seconds_max=SLICE_SECONDS + 300,
+            tickets_per_second=TICKETS_PER_SECOND, seconds=SLICE_SECONDS,
+        )  # fmt: skip
     finally:
         close_rooms(town, scenario)
+    rules = watch.difference(answered, watch.answered_by_service(town))
+    sold = counting.count(town, scenario.day_run_ids).seats_sold - before
     is_clean, _ = counting.audit(town)
-    text = _text(model, _slice(folder / "slice.json", watching, answered, sold), is_clean=is_clean)
+    text = _text(model, _slice(asked["answers"], watching, rules, sold), is_clean=is_clean)
     results.mkdir(parents=True, exist_ok=True)
     (results / "slice.md").write_text(text, encoding="utf-8")
     print(text)
     return 0 if is_clean else 1
 
 
-def _assignment(town: Town, scenario: Scenario, accounts: Path, folder: Path) -> dict:
-    return {
-        "base_url": town.base_url,
-        "scenario": scenario.as_dict(),
-        "accounts": str(accounts),
-        "first_serial": int(time.time()) % 100_000 * 1_000_000,
-        "tickets_per_second": TICKETS_PER_SECOND,
-        "seconds": SLICE_SECONDS,
-        "result": str(folder / "slice.json"),
-    }
-
-
-def _measured_run(town: Town, folder: Path, assignment: dict) -> tuple[Watch, dict[str, int]]:
-    path = folder / "assignment.json"
-    path.write_text(json.dumps(assignment))
-    before, watching = watch.answered_by_service(town), Watch(town)
-    generator = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.mix", str(path)], cwd=Path(__file__).parents[1]
-    )
-    watching.generators = {"generator": generator.pid}
-    watching.start()
-    print(f"  {SLICE_SECONDS:.0f} seconds of the full mix ...", flush=True)
-    if generator.wait(SLICE_SECONDS + 300) != 0:
-        raise SystemExit("The generator failed.")
-    watching.stop()
-    rules = watch.difference(before, watch.answered_by_service(town))
-    return watching, {name: int(sum(counts.values())) for name, counts in rules.items()}
-
-
-def _slice(path: Path, watching: Watch, answered: dict[str, int], sold: int) -> "Slice":
+def _slice(
+    answers: list, watching: Watch, rules: dict[str, dict[str, float]], sold: int
+) -> "Slice":
+    answered = {name: int(sum(counts.values())) for name, counts in rules.items()}
     steps: Counter = Counter()
     unanswered = 0
-    for step, word, times in json.loads(path.read_text())["answers"]:
+    for step, word, times in answers:
         steps[step] += len(times)
         unanswered += len(times) if word in UNANSWERED else 0
     seconds = sum(sample.seconds for sample in watching.samples)

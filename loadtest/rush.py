@@ -176,13 +176,18 @@ def _onlooking(town, plan, scenario, folder, bystanders) -> dict:
         "base_url": town.base_url,
         "scenario": scenario.as_dict(),
         "bystanders": bystanders,
-        "stop_at": _stop_at(plan, scenario) + MARGIN_SECONDS,
+        "stop_at": _deadline(plan, scenario),
         "result": str(folder / "bystanders.json"),
     }
 
 
 def _stop_at(plan, scenario) -> float:
     return scenario.opens_at + plan.shape.tail_seconds + MARGIN_SECONDS
+
+
+def _deadline(plan, scenario) -> float:
+    """By then the generators have written what they found."""
+    return _stop_at(plan, scenario) + 60
 
 
 def _assignment(town, plan, scenario, folder, paths, n) -> dict:
@@ -231,7 +236,7 @@ def _listen(running: RunningGenerator) -> None:
 
 def _follow(generators: list[RunningGenerator], scenario: Scenario, plan: Plan) -> None:
     """Show how far it is, until every passenger has an end or the time is over."""
-    deadline = _stop_at(plan, scenario) + 60
+    deadline = _deadline(plan, scenario)
     try:
         while any(g.process.poll() is None for g in generators):
             time.sleep(2.0)

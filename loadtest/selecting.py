@@ -15,10 +15,9 @@ from gevent.pool import Group
 from locust.env import Environment
 
 # After Locust, which makes the standard library cooperative.
-from loadtest import asking
-from loadtest.asking import UNSEEN
+from loadtest.asking import UNSEEN, begin_asking
 from loadtest.passengers import Passenger
-from loadtest.record import Record, Story
+from loadtest.record import Story
 from loadtest.scenario import Choice
 from loadtest.steps import DAY_SHARE, RATES, STEP_SECONDS, Step
 
@@ -48,9 +47,7 @@ class Selector(Passenger):
 
 def main() -> None:
     assignment = json.loads(Path(sys.argv[1]).read_text())
-    asking.connect_from_many_addresses()
-    asking.Asking.record, asking.Asking.host = Record(), assignment["base_url"]
-    asking.share_connections(assignment["base_url"])
+    begin_asking(assignment["base_url"])
     rush = [Choice(**c) for c in assignment["scenario"]["rush"]]
     day = [Choice(**c) for c in assignment["scenario"]["day"]]
     began, steps = time.process_time(), []
