@@ -5,9 +5,9 @@ the services' own server settings, one after the other on the same machine.
 
 from dataclasses import dataclass
 
-from ci.bench.__main__ import FLOOR_URL, started_floor
+import psutil
 from ci.bench.generator import load, repeated, request_bytes
-from ci.bench.processes import CpuMeter
+from ci.bench.processes import CpuMeter, started_floor
 from ci.town import Town
 
 SECONDS = 4.0
@@ -26,11 +26,13 @@ class Edge:
 
 def measure_edge(town: Town, window_id: str) -> Edge:
     path = f"{town.base_url}/api/waitingroom/windows/{window_id}/now-serving"
-    with started_floor() as floor_pid:
-        load(FLOOR_URL, repeated([request_bytes("GET", f"{FLOOR_URL}/")], 400), seconds=1.0)
-        floor, floor_cpu, _ = _measure(FLOOR_URL, f"{FLOOR_URL}/", floor_pid)
-        polls, poll_cpu, own = _measure(town.base_url, path, town.pid("gateway"))
-    return Edge(_kind(town), polls, poll_cpu, floor, floor_cpu, own)
+    gateway = psutil.Process(town.pid("gateway"))
+    with started_floor(gateway.nice()) as floor:
+        load(floor.url, repeated([request_bytes("GET", f"{floor.url}/")], 400), seconds=1.0)
+        hellos, hello_cpu, _ = _measure(floor.url, f"{floor.url}/", floor.pid)
+        polls, poll_cpu, own = _measure(town.base_url, path, gateway.pid)
+    kind = "nginx" if "nginx" in gateway.name() else "Python"
+    return Edge(kind, polls, poll_cpu, hellos, hello_cpu, own)
 
 
 def _measure(base: str, url: str, pid: int) -> tuple[float, float, float]:
@@ -39,9 +41,3 @@ def _measure(base: str, url: str, pid: int) -> tuple[float, float, float]:
         result = load(base, requests, seconds=SECONDS)
     per_request = {name: 1e3 * used / result.requests for name, used in meter.used.items()}
     return result.per_second, per_request["served by"], per_request["generator"]
-
-
-def _kind(town: Town) -> str:
-    import psutil
-
-    return "nginx" if "nginx" in psutil.Process(town.pid("gateway")).name() else "Python"

@@ -5,55 +5,37 @@ are noisy, so what counts is the ratio of rounds that follow each other.
 
 import argparse
 import contextlib
-import os
 import statistics
-import subprocess
-import sys
-import time
 
-import httpx
+import psutil
 from ci.bench.cases import Case, cases
 from ci.bench.generator import Result, load, repeated, request_bytes
 from ci.bench.growth import growth_cases
-from ci.bench.processes import CpuMeter
-from ci.bench.town import LIFTED, BenchTown, started_bench_town
-from ci.town import Town, free_base_port
+from ci.bench.processes import CpuMeter, started_floor
+from ci.bench.town import BenchTown, started_bench_town
+from ci.town import Town
 
-FLOOR_PORT = free_base_port()
-FLOOR_URL = f"http://127.0.0.1:{FLOOR_PORT}"
 # Until so many requests have gone before, or this is over.
 WARM_UP_SECONDS_MAX = 30.0
 
 
-@contextlib.contextmanager
-def started_floor():
-    bind = {"WEB_BIND": f"127.0.0.1:{FLOOR_PORT}", "WEB_WORKERS": str(min(os.cpu_count() or 1, 4))}
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn_conf"]
-    process = subprocess.Popen([*command, "ci.bench.floor:app"], env=os.environ | LIFTED | bind)
-    try:
-        for _ in range(100):
-            with contextlib.suppress(httpx.HTTPError):
-                httpx.get(FLOOR_URL)
-                break
-            time.sleep(0.1)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 class Bench:
-    def __init__(self, town: Town, floor_pid: int, seconds: float) -> None:
+    def __init__(self, town: Town, floors: contextlib.ExitStack, seconds: float) -> None:
         self._town, self._seconds = town, seconds
+        self._floors, self._floor_of = floors, {}
         self._groups = {
-            "service": floor_pid,
             "postgres": town.server_pid("postgres"),
             "valkey": town.server_pid("valkey", "redis"),
         }
 
-    def floor(self) -> tuple[Result, dict[str, float]]:
-        hello = repeated([request_bytes("GET", f"{FLOOR_URL}/")], 40_000)
-        return self._measure(FLOOR_URL, hello, self._groups, warm_up=300)
+    def floor(self, case: Case) -> tuple[Result, dict[str, float]]:
+        niceness = psutil.Process(self._town.pid(case.service)).nice()
+        if niceness not in self._floor_of:
+            self._floor_of[niceness] = self._floors.enter_context(started_floor(niceness))
+        floor = self._floor_of[niceness]
+        hello = repeated([request_bytes("GET", f"{floor.url}/")], 40_000)
+        groups = self._groups | {"service": floor.pid}
+        return self._measure(floor.url, hello, groups, warm_up=300)
 
     def case(self, case: Case) -> tuple[Result, dict[str, float]]:
         groups = self._groups | {"service": self._town.pid(case.service)}
@@ -73,7 +55,7 @@ def measure(bench: Bench, case: Case, rounds: int) -> dict:
     """Alternate the floor and the case; give the medians."""
     ratios, cpu_ratios, kept = [], [], []
     for _ in range(rounds):
-        floor, floor_cpu = bench.floor()
+        floor, floor_cpu = bench.floor(case)
         result, cpu = bench.case(case)
         wrong = {s: n for s, n in result.statuses.items() if s != case.status}
         if wrong:
@@ -115,8 +97,8 @@ PARTS = {"requests": cases, "growth": growth_cases}
 def measure_part(name: str, options: argparse.Namespace) -> None:
     """Each part has a Railgate of its own: what one has sold is not in the other's way."""
     print(f"Starting a Railgate for the {name} ...", flush=True)
-    with started_bench_town() as town, started_floor() as floor_pid:
-        bench, found = Bench(town, floor_pid, options.seconds), None
+    with started_bench_town() as town, contextlib.ExitStack() as floors:
+        bench, found = Bench(town, floors, options.seconds), None
         print(HEADINGS + "\n" + "|---" * 10 + "|", flush=True)
         for case in PARTS[name](BenchTown(town)):
             if options.only in case.name:
