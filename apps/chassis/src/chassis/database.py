@@ -23,6 +23,7 @@ from sqlalchemy.types import TypeDecorator
 
 from chassis.settings import ServiceSettings
 
+DbSession = scoped_session[Any]
 AUTOCOMMIT = "autocommit"
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -57,7 +58,7 @@ def new_database() -> SQLAlchemy:
 
 
 @contextmanager
-def transaction(db: SQLAlchemy) -> Iterator[scoped_session[Any]]:
+def transaction(db: SQLAlchemy) -> Iterator[DbSession]:
     """Commit when the block ends, roll back and re-raise when it fails."""
     try:
         yield db.session

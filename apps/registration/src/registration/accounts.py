@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import scoped_session
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from chassis.problems import IdReused, NotFound, Problem
 from registration import queries, sealing
 from registration.applicant import IdentityDocument
@@ -44,7 +43,7 @@ def change_profile(*, account_id: UUID, changes: dict[str, str], now: datetime) 
     return account
 
 
-def _locked(session: scoped_session[Any], account_id: UUID) -> Account:
+def _locked(session: DbSession, account_id: UUID) -> Account:
     account: Account | None = session.get(Account, account_id, with_for_update=True)
     if account is None:
         raise NotFound
@@ -91,7 +90,7 @@ def _same(known: SavedPassenger, name: str, document: IdentityDocument) -> Saved
     return known
 
 
-def _refuse_beyond_limit(session: scoped_session[Any], account_id: UUID) -> None:
+def _refuse_beyond_limit(session: DbSession, account_id: UUID) -> None:
     of_account = SavedPassenger.account_id == account_id
     kept = session.scalar(select(func.count()).select_from(SavedPassenger).where(of_account)) or 0
     if kept >= PASSENGERS_MAX:
@@ -136,7 +135,7 @@ def reseal(*, limit: int = 500) -> int:
         return sum(_reseal(session, model, owner, limit) for model, owner in SEALED)
 
 
-def _reseal(session: scoped_session[Any], model: Any, owner: Any, limit: int) -> int:
+def _reseal(session: DbSession, model: Any, owner: Any, limit: int) -> int:
     key = settings().identity_key
     key_id = func.substring(model.identity_sealed, 1, sealing.KEY_ID_BYTES)
     stale = select(model).where(model.identity_sealed.is_not(None), key_id != key.key_id)

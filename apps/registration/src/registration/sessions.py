@@ -10,9 +10,8 @@ from uuid import UUID, uuid4
 
 from flask import current_app
 from sqlalchemy import select, update
-from sqlalchemy.orm import scoped_session
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from chassis.identity import TokenVerifier, Unauthenticated
 from chassis.problems import Problem
 from registration import queries, refresh_token
@@ -94,7 +93,7 @@ def _open_session(account: Account, kept_hash: str, now: datetime) -> tuple[UUID
     return session_id, token
 
 
-def _add_token(session: scoped_session[Any], token: str, session_id: UUID, now: datetime) -> None:
+def _add_token(session: DbSession, token: str, session_id: UUID, now: datetime) -> None:
     session.add(
         RefreshToken(
             token_hash=refresh_token.token_hash(settings().hash_key, token),
@@ -176,7 +175,7 @@ def _account_of_live(session_id: UUID, now: datetime) -> Account:
     return account
 
 
-def _prolong(session: scoped_session[Any], session_id: UUID, now: datetime) -> None:
+def _prolong(session: DbSession, session_id: UUID, now: datetime) -> None:
     session.execute(
         update(Session)
         .where(Session.session_id == session_id)
@@ -206,7 +205,7 @@ def _repeat(token: str, now: datetime) -> SignedIn:
     raise RefreshTokenReused
 
 
-def _revoke(session: scoped_session[Any], session_id: UUID, because: str, now: datetime) -> None:
+def _revoke(session: DbSession, session_id: UUID, because: str, now: datetime) -> None:
     session.execute(
         update(Session)
         .where(Session.session_id == session_id, Session.revoked_at.is_(None))

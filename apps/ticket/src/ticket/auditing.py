@@ -8,9 +8,9 @@ from uuid import UUID
 
 import orjson
 
+from chassis.database import DbSession
 from chassis.identity import Identity
 from ticket.calendar import iso
-from ticket.editions import DbSession
 from ticket.models import StaffChange
 
 

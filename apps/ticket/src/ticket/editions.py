@@ -11,15 +11,14 @@ from datetime import date, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.orm import scoped_session
 
+from chassis.database import DbSession
 from ticket.calendar import Calendar
 from ticket.definition import ClassTerms, FareRule, PlannedTrain, StationName, StopTimes
 from ticket.models import Coach, Fare, Run, SeatClass, Station, Train, TrainDate, TrainStop
 from ticket.seatplan import CoachPlan
 
 Row = TypeVar("Row")
-DbSession = scoped_session[Any]
 # The sets of the first timetable are in force as far back as anybody asks.
 ALWAYS = date(1970, 1, 1)
 

@@ -17,11 +17,10 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from ticket.definition import FareRule, StopTimes
 from ticket.editions import (
     ALWAYS,
-    DbSession,
     first_free_dates,
     offers_of,
     write_coaches,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from chassis.identity import Identity
 from chassis.problems import InvalidRequest, Problem
 from ticket.auditing import Kind, record, rows
@@ -18,7 +18,6 @@ from ticket.calendar import local_date
 from ticket.definition import FareRule, StopTimes
 from ticket.editions import (
     DatedSets,
-    DbSession,
     TrainOffer,
     first_free_dates,
     names_of,

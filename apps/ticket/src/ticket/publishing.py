@@ -17,6 +17,7 @@ from flask import current_app
 from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from chassis.database import DbSession
 from chassis.problems import Problem
 from ticket.calendar import iso
 from ticket.definition import (
@@ -27,7 +28,7 @@ from ticket.definition import (
     plan_of,
     run_id_of,
 )
-from ticket.editions import DbSession, TrainOffer
+from ticket.editions import TrainOffer
 from ticket.models import Catalogue, Plan, Run, RunChange, RunVersion, SalesWindow
 from ticket.sales import Sales, Window, regular_sales, sales_with
 

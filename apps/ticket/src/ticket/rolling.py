@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from ticket.calendar import days_from, local_date
-from ticket.editions import DbSession, calendars_of, offers_of
+from ticket.editions import calendars_of, offers_of
 from ticket.models import Run, db
 from ticket.publishing import Publisher, lock_catalogue
 

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from chassis.identity import Identity
 from chassis.problems import IdReused, InvalidRequest, Problem
 from ticket.auditing import Kind, record
 from ticket.calendar import local_date
 from ticket.definition import run_id_of
-from ticket.editions import DbSession, offer_of
+from ticket.editions import offer_of
 from ticket.models import Run, SalesWindow, Train, db
 from ticket.operations import TrainNotFound
 from ticket.publishing import Publisher, lock_catalogue

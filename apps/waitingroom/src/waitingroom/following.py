@@ -6,14 +6,12 @@ follows it until it opens. Whatever staff made or changed is theirs and is left 
 import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import scoped_session
 
-from chassis.database import transaction
+from chassis.database import DbSession, transaction
 from chassis.peers import PeerRefused, PeerUnavailable
 from waitingroom.clients.ticket import TicketClient
 from waitingroom.lottery import new_seed
@@ -23,7 +21,6 @@ from waitingroom.parts import Parts
 
 # Any number that nothing else locks in this database.
 WINDOWS_LOCK = 7_301
-DbSession = scoped_session[Any]
 _log = logging.getLogger(__name__)
 
 
