@@ -16,8 +16,6 @@ from railgate.keys import load_keys
 BASE_PORT = 8080
 WORKERS_MAX = 4
 DAYS_ON_SALE = 10
-# What a fresh town sells opened before: only the next openings get a waiting room by themselves.
-WINDOWS_AHEAD_SECONDS = 86_400
 SERVER_OFFSETS = {
     "gateway": 0,
     "sandbox": 10,
@@ -288,7 +286,6 @@ def _waitingroom(town: Town) -> dict[str, str]:
         "TICKET_URL": town.address("ticket"),
         "ADMISSION_KEY": town.keys["admission_key"],
         "PLACE_KEY": town.keys["place_key"],
-        "WINDOWS_AHEAD_SECONDS": str(WINDOWS_AHEAD_SECONDS),
         "NOW_SERVING_FOLDER": str(now_serving_folder(town)),
     }
 
