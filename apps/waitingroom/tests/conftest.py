@@ -1,7 +1,10 @@
 """The waiting room on a real database and Redis, with windows and people made to order."""
 
 import dataclasses
+import json
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID, uuid4
 
 import pytest
@@ -103,6 +106,41 @@ def with_settings(app, settings):
 def valkey(settings):
     with redis.Redis.from_url(settings.redis_url) as client:
         yield client
+
+
+@pytest.fixture
+def neighbour_at():
+    """
+    A neighbour on a real socket: `answer` is given each GET's address and gives the status and
+    what to send, a text or what becomes JSON. Gives the neighbour's URL.
+    """
+    servers = []
+
+    def start(answer) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                status, body = answer(self.path)
+                content = (body if isinstance(body, str) else json.dumps(body)).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture

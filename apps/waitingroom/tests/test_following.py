@@ -1,9 +1,7 @@
 """Windows that nobody makes by hand: they follow the catalogue's openings, and staff come first."""
 
-import json
 import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -33,6 +31,9 @@ class Catalogue:
         return run_id
 
     def answer(self, address):
+        return self.status, self._openings(address) if self.status == 200 else {}
+
+    def _openings(self, address):
         query = {name: found[0] for name, found in parse_qs(urlsplit(address).query).items()}
         start, end = (datetime.fromisoformat(query[name]) for name in ("from", "until"))
         moments = sorted({at for at in self.opens.values() if start <= at < end})
@@ -48,26 +49,10 @@ class Catalogue:
 
 
 @pytest.fixture
-def catalogue():
-    town = Catalogue()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            content = json.dumps(town.answer(self.path) if town.status == 200 else {}).encode()
-            self.send_response(town.status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    town.url = f"http://127.0.0.1:{server.server_port}"
-    yield town
-    server.shutdown()
-    server.server_close()
+def catalogue(neighbour_at):
+    catalogue = Catalogue()
+    catalogue.url = neighbour_at(catalogue.answer)
+    return catalogue
 
 
 @pytest.fixture

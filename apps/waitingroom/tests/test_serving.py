@@ -1,9 +1,7 @@
 """The worker: lines move as order bears it and as seats are left, and everybody can read it."""
 
 import json
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -51,7 +49,9 @@ class Neighbours:
             )
         run_id = path.split("/")[4]
         if path.startswith("/api/ticket/"):
-            return 200, self._definition() if (run_id, "A-B") in self.free else 404
+            if (run_id, "A-B") not in self.free:
+                return 404, {"code": "run_not_found"}
+            return 200, self._definition()
         key = (run_id, f"{query['from'][0]}-{query['to'][0]}")
         counts = {"seats_free": self.free[key], "seats_held": self.held[key]}
         return 200, {"classes": [{"seat_class": "S", **counts}]}
@@ -71,32 +71,10 @@ class Neighbours:
 
 
 @pytest.fixture
-def neighbours():
-    town = Neighbours()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            status, body = town.answer(self.path)
-            if body == 404:
-                status, body = 404, {"code": "run_not_found"}
-            content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    town.url = f"http://127.0.0.1:{server.server_port}"
-    yield town
-    server.shutdown()
-    server.server_close()
+def neighbours(neighbour_at):
+    neighbours = Neighbours()
+    neighbours.url = neighbour_at(neighbours.answer)
+    return neighbours
 
 
 class Worker:
