@@ -51,7 +51,7 @@ format: $(STAMPS)/checks ## Let ruff lay the code out and mend what it can
 	$(BIN)/ruff format .
 
 test: $(STAMPS)/checks ## Run all tests, or T="those"
-	$(BIN)/pytest -n auto --dist loadgroup $(T)
+	$(BIN)/pytest -n auto $(T)
 
 bench: $(STAMPS)/checks ## Measure what a request costs, beside an empty one
 	$(BIN)/python -m ci.bench

@@ -1,6 +1,7 @@
 """
 Real PostgreSQL and Valkey for the whole test run: started once, on free ports, in a folder that
-goes when the run ends. Parallel test processes share them, each with databases of its own.
+goes when the run ends. Parallel test processes share them, each with databases of its own; tests
+that share something that is dear to make run in one process.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -15,6 +17,8 @@ import redis
 from chassis.batches import flush_batches
 
 pytest_plugins = ["chassis.testing"]
+# A whole Railgate; the plans of every environment.
+TOGETHER = ("ci/journeys/", "ci/infrastructure/tests/")
 _stack = contextlib.ExitStack()
 
 
@@ -34,6 +38,19 @@ def pytest_configure(config: pytest.Config) -> None:
         client.acl_setuser("default", enabled=True, commands=["-flushall"])
     os.environ["TEST_POSTGRES_ADMIN_URL"] = postgres.admin_url
     os.environ["TEST_REDIS_URL"] = valkey.url.removesuffix("/0")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Its own marks of groups are lost with pytest 9.2 (xdist 3.8)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            """Tests of one scope stay in one process."""
+            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -23,10 +23,8 @@ SETTINGS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They share one town, so they run in one process, one after the other."""
     for item in items:
         if "ci/journeys" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("town"))
             item.add_marker(pytest.mark.timeout(300))
 
 

@@ -19,7 +19,7 @@ ALWAYS = (
     "loadtest",
 )  # fmt: skip
 LAST_LINES = 25
-PARALLEL = ("-n", "auto", "--dist", "loadgroup")
+PARALLEL = ("-n", "auto")
 # What tries the alerts and their routes, and the package of Debian and Ubuntu that has it.
 ALERTING = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 ALERT_TESTS = tuple(
@@ -90,7 +90,7 @@ def tests_gate(space: Workspace) -> Result:
     space.build.mkdir(exist_ok=True)
     for name in ("coverage.xml", "tests.xml"):
         (space.build / name).unlink(missing_ok=True)
-    folders = test_folders(space)
+    folders = folders_to_test(space)
     covered = [f"--cov={home}" for home in _homes(space)]
     log = space.build / "tests.txt"
     with log.open("w") as stream:
@@ -109,7 +109,7 @@ def tests_gate(space: Workspace) -> Result:
     return passed(f"{said} in {', '.join(folders)}")
 
 
-def test_folders(space: Workspace) -> list[str]:
+def folders_to_test(space: Workspace) -> list[str]:
     wanted = [f"apps/{app}/tests" for app in sorted(space.scope.apps)]
     wanted += ["ci/journeys"] if space.scope.journeys else []
     wanted += [folder for folder in ALWAYS if any((space.root / folder).rglob("test_*.py"))]

@@ -8,7 +8,6 @@ import pytest
 import redis
 from ci.infrastructure.fit import read_services
 
-pytestmark = pytest.mark.xdist_group("terraform")
 ENTER = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', 1000)"
 
 

@@ -7,8 +7,6 @@ from ci.infrastructure.fit import add_ons_of, check_fit, read_services
 from ci.infrastructure.sizes import floor_cpu, most_connections
 from ci.manifests.rendering import ROOT
 
-pytestmark = pytest.mark.xdist_group("terraform")
-
 
 @pytest.fixture
 def expect(plans, tree, code):

@@ -8,8 +8,6 @@ import json
 import pytest
 from ci.infrastructure.policy import check_policy
 
-pytestmark = pytest.mark.xdist_group("terraform")
-
 
 def one(plan, kind, part=""):
     return next(r for r in plan.of_kind(kind) if part in r.address)

@@ -11,8 +11,6 @@ from ci.infrastructure import installing, terraform
 from ci.infrastructure.terraform import NothingChecked, Terraform
 from ci.manifests.rendering import ROOT
 
-pytestmark = pytest.mark.xdist_group("terraform")
-
 
 @pytest.fixture
 def copied(tmp_path):

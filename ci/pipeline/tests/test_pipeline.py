@@ -53,7 +53,7 @@ def test_a_gate_that_does_not_exist_is_refused(monkeypatch):
 def test_only_the_changed_apps_and_the_rules_of_the_house_are_tested(repository):
     for folder in ("apps/order/tests", "apps/ticket/tests", "ci/tidy", "ci/journeys"):
         repository.write(f"{folder}/test_x.py", "")
-    assert commands.test_folders(repository.space()) == [
+    assert commands.folders_to_test(repository.space()) == [
         "apps/order/tests",
         "ci/journeys",
         "ci/tidy",
