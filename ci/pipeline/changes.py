@@ -18,6 +18,7 @@ IMPORTED = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)
 
 IN_EVERY_IMAGE = re.compile(
     r"^(apps/)?(requirements\.(in|txt)|[^/]*(Docker|Container)file.*|\.dockerignore)$"
+    r"|^ci/images/(entry|installing)\.py$"
 )
 IN_EVERY_TEST = re.compile(r"^(pyproject\.toml|conftest\.py|Makefile|ci/requirements\.(in|txt))$")
 IN_JOURNEYS = re.compile(r"^ci/(journeys/.*|\w+\.py)$")

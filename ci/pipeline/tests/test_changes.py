@@ -1,6 +1,7 @@
 """Which paths make which apps tested and which images built."""
 
 import json
+import re
 
 import pytest
 from ci.pipeline import changes
@@ -32,6 +33,8 @@ TREE = Tree(
         ("apps/railgate/src/railgate/servers.py", NAMES, set()),
         ("apps/requirements.txt", NAMES, {"order", "payment", "sandbox"}),
         ("apps/Dockerfile", NAMES, {"order", "payment", "sandbox"}),
+        ("ci/images/entry.py", NAMES, {"order", "payment", "sandbox"}),
+        ("ci/images/installing.py", NAMES, {"order", "payment", "sandbox"}),
         ("pyproject.toml", NAMES, set()),
         ("ci/requirements.txt", NAMES, set()),
         ("gitops/envs/dev/order/release/kustomization.yaml", set(), set()),
@@ -47,6 +50,13 @@ def test_a_path_touches_what_stands_on_it(path, apps, images):
 def test_a_path_that_no_rule_knows_means_everything():
     for unknown in ("apps/newcomer/src/x.py", "strange.cfg", "apps/x"):
         assert scope_of([unknown], TREE) == TREE.everything()
+
+
+def test_whatever_goes_into_an_image_makes_images_built():
+    recipe = (changes.ROOT / "apps" / "Dockerfile").read_text().replace("${SERVICE}", "order")
+    copied = re.findall(r"^COPY (?!--from)(\S+)", recipe, re.MULTILINE)
+    assert "ci/images/entry.py" in copied
+    assert [path for path in copied if not scope_of([path], read_tree()).images] == []
 
 
 def test_several_paths_touch_what_each_touches():
