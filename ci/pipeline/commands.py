@@ -15,8 +15,8 @@ from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran
 from ci.pipeline.tools import FOLDER, go_tool
 
 ALWAYS = (
-    "ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "ci/infrastructure/tests", "gitops",
-    "loadtest",
+    "ci/tidy", "ci/pipeline/tests", "ci/manifests/tests", "ci/infrastructure/tests",
+    "ci/images/tests", "ci/rehearsal/tests", "gitops", "loadtest",
 )  # fmt: skip
 LAST_LINES = 25
 PARALLEL = ("-n", "auto")

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ci.pipeline import __main__ as pipeline
 from ci.pipeline import commands, images, sonar
+from ci.pipeline.changes import ROOT
 from ci.pipeline.gates import State, failed, not_run, passed
 
 
@@ -58,6 +59,12 @@ def test_only_the_changed_apps_and_the_rules_of_the_house_are_tested(repository)
         "ci/journeys",
         "ci/tidy",
     ]
+
+
+def test_no_folder_of_tests_beside_the_apps_is_forgotten():
+    found = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("ci/**/test_*.py")}
+    assert "ci/tidy" in found
+    assert found - {"ci/journeys"} - set(commands.ALWAYS) == set()
 
 
 def test_failing_tests_fail_the_gate(repository, monkeypatch):
