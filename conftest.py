@@ -17,8 +17,8 @@ import redis
 from chassis.batches import flush_batches
 
 pytest_plugins = ["chassis.testing"]
-# A whole Railgate; the plans of every environment.
-TOGETHER = ("ci/journeys/", "ci/infrastructure/tests/")
+# Two whole Railgates; the plans of every environment.
+TOGETHER = ("ci/journeys/", "ci/manifests/tests/test_smoke.py", "ci/infrastructure/tests/")
 _stack = contextlib.ExitStack()
 
 
