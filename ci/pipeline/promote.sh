@@ -1,7 +1,14 @@
 #!/bin/sh
-# Moves a digest on (FROM, TO, SERVICE) or back (VERB=rollback, TO, SERVICE), and asks for the merge.
-# The commit, its branch and its description are those of `make promote`; a person merges it.
+# Moves a digest of SERVICE on (VERB=promote, FROM, TO) or back in TO (VERB=rollback), and asks for the
+# merge. The commit, its branch and its description are those of `make promote`; a person merges it.
 set -eu
+
+# make expands what it is given, and a shell reads it after that.
+for word in "$VERB" "$FROM" "$TO" "$SERVICE"; do
+    case "$word" in
+        '' | *[!a-z]*) echo "VERB, FROM, TO and SERVICE are one plain word each." >&2; exit 1 ;;
+    esac
+done
 
 git config user.name "railgate-release[bot]"
 git config user.email "release@railgate.example"

@@ -3,8 +3,9 @@
 import shutil
 
 import pytest
+import yaml
 from ci.pipeline import tools, workflows
-from ci.pipeline.changes import ROOT
+from ci.pipeline.changes import ROOT, read_tree
 from ci.pipeline.gates import State
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
@@ -104,6 +105,17 @@ def test_a_step_of_several_lines_is_read_line_by_line():
 def test_the_real_workflows_keep_the_rules_of_the_house():
     assert workflows.workflow_files(ROOT)
     assert workflows.house_rules(ROOT) == []
+
+
+def test_a_hand_may_only_choose_and_every_service_is_among_the_choices():
+    """A free text would reach make, and a shell, with the right to push to main."""
+    inputs = {}
+    for path in workflows.workflow_files(ROOT):
+        # YAML takes the bare word `on` for the truth.
+        starts = yaml.safe_load(path.read_text()).get(True, {})
+        inputs |= (starts.get("workflow_dispatch") or {}).get("inputs", {})
+    assert [name for name, one in inputs.items() if one["type"] not in {"choice", "boolean"}] == []
+    assert inputs["service"]["options"] == sorted(read_tree().with_image)
 
 
 def test_a_recipe_of_an_image_without_a_version_fails(repository):

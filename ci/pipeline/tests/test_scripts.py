@@ -1,0 +1,68 @@
+"""The scripts of the workflows, among programs that only write down what they were asked."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from ci.pipeline.changes import ROOT
+
+GIT = """\
+case "$*" in
+    "diff --cached --quiet") exit 1 ;;
+    for-each-ref*) echo promote/order-staging-0123456789ab ;;
+esac
+"""
+HAND = {"VERB": "promote", "FROM": "dev", "TO": "staging", "SERVICE": "order"}
+
+
+class Place:
+    """A checkout without a build folder, and programs that are found before all others."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.asked_of = root / "asked"
+        self.asked_of.touch()
+        for name in ("make", "gh", "sleep"):
+            self.program(f"programs/{name}")
+        self.program("programs/git", GIT)
+        self.program("programs/python3", "echo short-lived")
+        self.program(".venv/bin/python")
+
+    def program(self, path: str, does: str = "") -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        told = 'echo "${0##*/} $*" >>"$ASKED"'
+        file.write_text(f"#!/bin/sh\n{told}\n{does}\n")
+        file.chmod(0o755)
+
+    def run(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = f"{self.root / 'programs'}{os.pathsep}{os.environ['PATH']}"
+        own = {"PATH": path, "ASKED": str(self.asked_of), "GITHUB_REPOSITORY": "railgate/railgate"}
+        return subprocess.run(
+            ["sh", str(ROOT / "ci" / "pipeline" / script)],
+            cwd=self.root, env=own | environment, capture_output=True, text=True, check=False,
+            timeout=60,
+        )  # fmt: skip
+
+    @property
+    def asked(self) -> list[str]:
+        return self.asked_of.read_text().splitlines()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_promotion_is_made_and_asked_for(place):
+    assert place.run("promote.sh", **HAND).returncode == 0
+    assert "make promote FROM=dev TO=staging SERVICE=order" in place.asked
+    assert "gh pr create --head promote/order-staging-0123456789ab" in place.asked[-1]
+
+
+@pytest.mark.parametrize("name", HAND)
+@pytest.mark.parametrize("word", ["", "$(shell id)", 'order"; id; "', "order\nid"])
+def test_a_word_that_could_be_a_command_reaches_no_program(place, name, word):
+    assert place.run("promote.sh", **HAND | {name: word}).returncode == 1
+    assert place.asked == []
