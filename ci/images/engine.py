@@ -167,4 +167,6 @@ class Container:
         return (asked.stdout + asked.stderr)[-3000:]
 
     def remove(self) -> None:
-        self.engine.run("rm", "--force", "--volumes", "--time=5", self.name, check=False)
+        """docker kills at once and knows no time; podman would wait for ten seconds."""
+        patience = ["--time=5"] if self.engine.name == "podman" else []
+        self.engine.run("rm", "--force", "--volumes", *patience, self.name, check=False)
