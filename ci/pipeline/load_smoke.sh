@@ -4,6 +4,7 @@
 set -eu
 
 make install
+mkdir -p build
 .venv/bin/railgate run >build/railgate.txt 2>&1 &
 town=$!
 trap 'kill "$town" 2>/dev/null; wait "$town" 2>/dev/null || true' EXIT

@@ -66,3 +66,14 @@ def test_a_promotion_is_made_and_asked_for(place):
 def test_a_word_that_could_be_a_command_reaches_no_program(place, name, word):
     assert place.run("promote.sh", **HAND | {name: word}).returncode == 1
     assert place.asked == []
+
+
+def test_a_rush_on_a_fresh_checkout_starts_railgate_and_counts_after_it(place):
+    place.program(".venv/bin/railgate", "echo ready; exec /bin/sleep 30")
+    place.program(".venv/bin/python", "test -s build/railgate.txt || { /bin/sleep 0.01; exit 1; }")
+    done = place.run("load_smoke.sh", OPTIONS="--users 20")
+    assert done.returncode == 0, done.stderr
+    assert (place.root / "build" / "railgate.txt").read_text() == "ready\n"
+    assert [line for line in place.asked if line.startswith(("railgate", "make"))] == [
+        "make install", "railgate run", "make load OPTIONS=--users 20", "make audit",
+    ]  # fmt: skip
