@@ -1,6 +1,7 @@
 """`python -m ci.images build order`, `parts order`, `twice order` and `check`; see the Makefile."""
 
 import argparse
+import signal
 import sys
 
 from ci.images import building
@@ -23,6 +24,8 @@ def main(words: list[str] | None = None) -> int:
     for verb in (building_one, listing, twice, checking):
         verb.add_argument("--engine", choices=ENGINES, default="podman")
     options = parser.parse_args(words)
+    # Told to stop, it takes its containers away as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         engine = Engine.found(options.engine)
         if options.verb == "build":
