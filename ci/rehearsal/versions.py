@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -240,8 +241,14 @@ def run_to_its_end(program: Program, log: Path) -> None:
         RehearsalFailed: with the end of its log.
     """
     child = children.spawn(program.command, environment=program.environment, log=log)
-    if child.wait(READY_SECONDS):
-        raise RehearsalFailed(f"{program.name} failed:\n{children.last_lines(log, 12)}")
+    try:
+        how = "failed" if child.wait(READY_SECONDS) else ""
+    except subprocess.TimeoutExpired:
+        how = f"did not end in {READY_SECONDS:.0f} s"
+    finally:
+        children.stop(child, how=signal.SIGKILL, seconds=5)
+    if how:
+        raise RehearsalFailed(f"{program.name} {how}:\n{children.last_lines(log, 12)}")
 
 
 def backfill(database_url: str, expansion: Expansion) -> int:

@@ -1,6 +1,7 @@
 """A rehearsal passes when nothing is lost, and finds what a bad release does."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from ci.rehearsal.versions import (
     marks,
     next_tree,
     old_tree,
+    run_to_its_end,
     unmarked,
 )
 from flask_sqlalchemy import SQLAlchemy
@@ -33,6 +35,7 @@ from sqlalchemy.orm import mapped_column
 
 from chassis.application import Application
 from chassis.shortcuts import Answer, Shortcut
+from railgate.town import Program
 
 FINE = Asked(at=1.0, seconds=0.1, method="GET", path="/api/order/x", version="next")
 
@@ -176,6 +179,16 @@ def test_two_heads_are_no_base_for_a_migration(tmp_path):
         (tmp_path / f"{name}.py").write_text(f'revision = "{name}"\ndown_revision = None\n')
     with pytest.raises(RehearsalFailed, match="heads"):
         head_revision(tmp_path)
+
+
+def test_a_migration_that_hangs_is_stopped_and_fails_the_rehearsal(tmp_path, monkeypatch):
+    monkeypatch.setattr("ci.rehearsal.versions.READY_SECONDS", 1.0)
+    script = f"echo $$ >{tmp_path / 'pid'}; echo waits for a lock; exec sleep 60"
+    hanging = Program("migration", ("sh", "-c", script), {"PATH": os.environ["PATH"]})
+    with pytest.raises(RehearsalFailed, match="did not end in 1 s:\nwaits for a lock"):
+        run_to_its_end(hanging, tmp_path / "log")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_the_backfill_waits_for_nobody_and_comes_back_for_the_rest(fresh_database):
