@@ -1,9 +1,10 @@
 """
 A GitHub token of an hour for the pipeline's own App, which alone may push releases to main. The
 App's key stays in AWS KMS, that signs with it and never gives it away: nothing long-lived is kept
-in GitHub. Prints the token; meant for `$(…)`.
+in GitHub. Prints the token, with the rights that are named; meant for `$(…)`.
 """
 
+import argparse
 import base64
 import json
 import os
@@ -11,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-RIGHTS = {"contents": "write", "pull_requests": "write"}
+RIGHTS = ("contents", "pull_requests")
 # GitHub takes ten minutes at most; a minute back for clocks that differ.
 LIFE_SECONDS = 540
 SKEW_SECONDS = 60
@@ -55,17 +56,21 @@ def asked(url: str, word: str, body: dict | None = None) -> dict:
         return json.load(answer)
 
 
-def token(interface: str, repository: str, word: str) -> str:
-    """For this one repository, with these rights only."""
+def token(interface: str, repository: str, word: str, rights: Sequence[str]) -> str:
+    """For this one repository; what is not named in `rights` may not be written."""
     installed = asked(f"{interface}/repos/{repository}/installation", word)
-    wanted = {"repositories": [repository.split("/")[1]], "permissions": RIGHTS}
+    permissions = dict.fromkeys(rights, "write")
+    wanted = {"repositories": [repository.split("/")[1]], "permissions": permissions}
     url = f"{interface}/app/installations/{installed['id']}/access_tokens"
     return asked(url, word, wanted)["token"]
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rights", nargs="+", choices=RIGHTS, help="what may be written with it")
+    rights = parser.parse_args().rights
     word = assertion(os.environ["APP_ID"], int(time.time()), signed_by_kms)
-    made = token(os.environ["GITHUB_API_URL"], os.environ["GITHUB_REPOSITORY"], word)
+    made = token(os.environ["GITHUB_API_URL"], os.environ["GITHUB_REPOSITORY"], word, rights)
     # The runner hides it in every log from here on; the shell takes standard output.
     print(f"::add-mask::{made}", file=sys.stderr)
     print(made)

@@ -6,11 +6,7 @@ set -eu
 
 services=$(ls build/digests)
 address="https://github.com/$GITHUB_REPOSITORY.git"
-APP_TOKEN=$(python3 -m ci.pipeline.app_token)
-GIT_ASKPASS="$PWD/ci/pipeline/askpass.sh"
-export APP_TOKEN GIT_ASKPASS
 
-make install
 for service in $services; do
     .venv/bin/python -m ci.manifests.releases dev "$service" "$(cat "build/digests/$service")"
 done
@@ -23,6 +19,11 @@ if git diff --cached --quiet; then
 fi
 git commit --message "dev: Release $(echo "$services" | xargs | sed 's/ /, /g')" \
     --message "Source: $COMMIT"
+
+# From here on git alone runs.
+APP_TOKEN=$(python3 -m ci.pipeline.app_token contents)
+GIT_ASKPASS="$PWD/ci/pipeline/askpass.sh"
+export APP_TOKEN GIT_ASKPASS
 tries=0
 until git push "$address" HEAD:refs/heads/main; do
     tries=$((tries + 1))

@@ -110,15 +110,24 @@ def test_the_apps_word_is_signed_and_short(github):
     assert claims["exp"] - claims["iat"] <= 600
 
 
-def test_the_token_is_for_one_repository_with_two_rights(github):
+def test_the_token_is_for_one_repository_with_the_rights_that_were_named(github):
     address, heard = github
-    assert app_token.token(address, "railgate/railgate", "word") == "short-lived"
+    assert app_token.token(address, "railgate/railgate", "word", ["contents"]) == "short-lived"
     assert [path for path, _, _ in heard] == [
         "/repos/railgate/railgate/installation", "/app/installations/5/access_tokens"
     ]  # fmt: skip
     assert json.loads(heard[1][2]) == {
-        "repositories": ["railgate"], "permissions": {"contents": "write", "pull_requests": "write"}
-    }  # fmt: skip
+        "repositories": ["railgate"],
+        "permissions": {"contents": "write"},
+    }
+
+
+@pytest.mark.parametrize("rights", [[], ["administration"]])
+def test_a_token_without_rights_or_with_others_is_not_asked_for(monkeypatch, rights):
+    monkeypatch.setattr("sys.argv", ["app_token", *rights])
+    with pytest.raises(SystemExit) as refused:
+        app_token.main()
+    assert refused.value.code == 2
 
 
 def test_a_program_that_cannot_be_built_is_said_to_be_missing(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ class Place:
     def program(self, path: str, does: str = "") -> None:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        told = 'echo "${0##*/} $*" >>"$ASKED"'
+        told = 'echo "${APP_TOKEN:+with the token: }${0##*/} $*" >>"$ASKED"'
         file.write_text(f"#!/bin/sh\n{told}\n{does}\n")
         file.chmod(0o755)
 
@@ -55,10 +55,25 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_a_promotion_is_made_and_asked_for(place):
+def test_a_promotion_is_made_pushed_and_asked_for(place):
     assert place.run("promote.sh", **HAND).returncode == 0
-    assert "make promote FROM=dev TO=staging SERVICE=order" in place.asked
-    assert "gh pr create --head promote/order-staging-0123456789ab" in place.asked[-1]
+    made, _, minted, pushed, _, requested = place.asked[-6:]
+    assert made == "make promote FROM=dev TO=staging SERVICE=order"
+    assert minted == "python3 -m ci.pipeline.app_token contents pull_requests"
+    assert pushed.startswith("with the token: git push")
+    assert requested.startswith("with the token: gh pr create --head promote/order-staging-")
+
+
+def test_a_release_may_push_from_the_moment_it_pushes_and_no_more_than_that(place):
+    (place.root / "build" / "digests").mkdir(parents=True)
+    (place.root / "build" / "digests" / "order").write_text("sha256:0\n")
+    assert place.run("deploy.sh", COMMIT="c0ffee").returncode == 0
+    assert "python -m ci.manifests.releases dev order sha256:0" in place.asked
+    assert place.asked[-3] == "git commit --message dev: Release order --message Source: c0ffee"
+    assert place.asked[-2] == "python3 -m ci.pipeline.app_token contents"
+    assert [line for line in place.asked if line.startswith("with the token")] == [
+        "with the token: git push https://github.com/railgate/railgate.git HEAD:refs/heads/main"
+    ]
 
 
 @pytest.mark.parametrize("name", HAND)

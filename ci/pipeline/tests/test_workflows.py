@@ -1,5 +1,6 @@
 """Faults planted in a workflow are found, and the real workflows have none."""
 
+import re
 import shutil
 
 import pytest
@@ -34,6 +35,8 @@ jobs:
         run: make lint
 """
 PIN = f"actions/checkout@{COMMIT} # v7.0.1"
+AWS = "aws-actions/configure-aws-credentials"
+SCRIPT = re.compile(r"^sh (\S+)")
 PLANTED = {
     "is not pinned by its commit": (PIN, "actions/checkout@v7"),
     "has no `# v1.2.3` beside it": (PIN, f"actions/checkout@{COMMIT}"),
@@ -116,6 +119,28 @@ def test_a_hand_may_only_choose_and_every_service_is_among_the_choices():
         inputs |= (starts.get("workflow_dispatch") or {}).get("inputs", {})
     assert [name for name, one in inputs.items() if one["type"] not in {"choice", "boolean"}] == []
     assert inputs["service"]["options"] == sorted(read_tree().with_image)
+
+
+def known_to_aws():
+    """(job, steps before, steps after) of every job that is, at some step, known to AWS."""
+    for path in workflows.workflow_files(ROOT):
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+            uses = [step.get("uses", "").partition("@")[0] for step in job["steps"]]
+            if AWS in uses:
+                at = uses.index(AWS)
+                yield f"{path.name} {name}", job["steps"][:at], job["steps"][at:]
+
+
+def test_whatever_is_installed_is_installed_before_a_job_is_known_to_aws():
+    needing = []
+    for job, before, after in known_to_aws():
+        called = [SCRIPT.match(step.get("run", "")) for step in after]
+        scripts = "".join((ROOT / found[1]).read_text() for found in called if found)
+        assert "make install" not in scripts
+        if re.search(r"^ *make |\.venv/", scripts, re.MULTILINE):
+            needing.append(job)
+            assert "make install" in [step.get("run") for step in before], job
+    assert needing == ["main.yml build", "main.yml deploy", "promote.yml promote"]
 
 
 def test_a_recipe_of_an_image_without_a_version_fails(repository):
