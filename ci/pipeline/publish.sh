@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds a service's image, pushes it, waits for the registry's scan, signs it and attests its parts
-# list: publish.sh order. Needs REGISTRY and COMMIT, a registry that is logged in to, and cosign.
-# Writes the digest to build/digests/<service>. A commit that was published before is not rebuilt:
-# the registry's tags are immutable.
+# Pushes a service's image, which was built and scanned before, signs it and attests its parts list:
+# publish.sh order. Needs REGISTRY and COMMIT, a registry that is logged in to, and cosign. Writes the
+# digest to build/digests/<service>. The registry's tags are immutable: what an earlier run pushed of
+# this commit, after its own scan, stays.
 set -eu
 
 service=$1
@@ -16,7 +16,6 @@ digest_of_tag() {
 
 digest=$(digest_of_tag)
 if [ -z "$digest" ] || [ "$digest" = None ]; then
-    make image SERVICE="$service" ENGINE=docker
     docker tag "railgate/$service:local" "$repository:$COMMIT"
     docker push --quiet "$repository:$COMMIT"
     digest=$(digest_of_tag)
@@ -25,12 +24,6 @@ case "$digest" in
     sha256:????????????????????????????????????????????????????????????????) ;;
     *) echo "The registry knows no digest of $repository:$COMMIT" >&2; exit 1 ;;
 esac
-
-aws ecr wait image-scan-complete --repository-name "railgate/$service" \
-    --image-id "imageDigest=$digest"
-aws ecr describe-image-scan-findings --repository-name "railgate/$service" \
-    --image-id "imageDigest=$digest" --output json >"build/scan-$service.json"
-python3 -m ci.pipeline.scan "build/scan-$service.json"
 
 # Of what was pushed, whoever built it.
 docker pull --quiet "$repository@$digest"

@@ -1,4 +1,4 @@
-"""The steps after the gates: the verdict, the scan, drift, and the App's word for itself."""
+"""The steps after the gates: the verdict, drift, and the App's word for itself."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from ci.pipeline import app_token, drift, scan, tools, verdict
+from ci.pipeline import app_token, drift, tools, verdict
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -46,25 +46,6 @@ def test_drift_names_the_application_and_the_object():
 def test_a_cluster_without_applications_is_not_called_clean():
     assert drift.drifted([]) == ["Argo CD has no Application"]
     assert drift.drifted([{"metadata": {"name": "new"}}]) == ["new: Unknown, Unknown"]
-
-
-def scanned(status="COMPLETE", **found):
-    return {"imageScanStatus": {"status": status}, "imageScanFindings": found}
-
-
-def test_a_grave_finding_of_the_registry_keeps_an_image_from_dev():
-    plain = {"severity": "CRITICAL", "name": "CVE-1"}
-    assert scan.grave(scanned(findings=[plain, {"severity": "LOW", "name": "CVE-2"}])) == [
-        "CRITICAL CVE-1"
-    ]
-    cured = {"severity": "HIGH", "title": "CVE-3", "fixAvailable": "YES"}
-    assert scan.grave(scanned("ACTIVE", enhancedFindings=[cured])) == ["HIGH CVE-3"]
-    assert scan.grave(scanned(enhancedFindings=[cured | {"fixAvailable": "NO"}])) == []
-
-
-def test_a_scan_that_did_not_end_is_not_called_clean():
-    with pytest.raises(ValueError, match="FAILED"):
-        scan.grave(scanned("FAILED"))
 
 
 def decoded(part: str) -> bytes:

@@ -36,11 +36,11 @@ class Place:
         file.write_text(f"#!/bin/sh\n{told}\n{does}\n")
         file.chmod(0o755)
 
-    def run(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.root / 'programs'}{os.pathsep}{os.environ['PATH']}"
         own = {"PATH": path, "ASKED": str(self.asked_of), "GITHUB_REPOSITORY": "railgate/railgate"}
         return subprocess.run(
-            ["sh", str(ROOT / "ci" / "pipeline" / script)],
+            ["sh", str(ROOT / "ci" / "pipeline" / script), *words],
             cwd=self.root, env=own | environment, capture_output=True, text=True, check=False,
             timeout=60,
         )  # fmt: skip
@@ -92,3 +92,20 @@ def test_a_rush_on_a_fresh_checkout_starts_railgate_and_counts_after_it(place):
     assert [line for line in place.asked if line.startswith(("railgate", "make"))] == [
         "make install", "railgate run", "make load OPTIONS=--users 20", "make audit",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_an_image_is_pushed_once_and_signed_by_what_the_registry_calls_it(place, is_known):
+    digest = f"sha256:{'0' * 64}"
+    place.program("programs/aws", f"if [ -e pushed ]; then echo {digest}; else echo None; fi")
+    place.program("programs/docker", 'case "$1" in push) touch pushed ;; esac')
+    place.program("programs/cosign")
+    if is_known:
+        (place.root / "pushed").touch()
+    done = place.run("publish.sh", "order", REGISTRY="here", COMMIT="c0ffee")
+    assert done.returncode == 0, done.stderr
+    pushes = [line for line in place.asked if line.startswith("docker push")]
+    assert pushes == ([] if is_known else ["docker push --quiet here/railgate/order:c0ffee"])
+    assert f"cosign sign --yes here/railgate/order@{digest}" in place.asked
+    assert "make image SERVICE=order ENGINE=docker" not in place.asked
+    assert (place.root / "build" / "digests" / "order").read_text() == f"{digest}\n"

@@ -143,6 +143,25 @@ def test_whatever_is_installed_is_installed_before_a_job_is_known_to_aws():
     assert needing == ["main.yml build", "main.yml deploy", "promote.yml promote"]
 
 
+def scans(workflow: str, job: str) -> list[tuple[int, dict]]:
+    """(number of the step, what it is told), with the action's commit among what it is told."""
+    read = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text())
+    return [
+        (number, {"uses": step["uses"], **step["with"]})
+        for number, step in enumerate(read["jobs"][job]["steps"])
+        if step.get("uses", "").startswith("anchore/scan-action@")
+    ]
+
+
+def test_what_is_released_is_held_to_the_rule_of_what_is_merged_before_it_can_be_pushed():
+    ((_, asked),) = scans("pull-request.yml", "images")
+    ((number, released),) = scans("main.yml", "build")
+    assert released == asked
+    assert (asked["severity-cutoff"], asked["only-fixed"]) == ("high", True)
+    (before,) = [before for job, before, _ in known_to_aws() if job == "main.yml build"]
+    assert before[number - 1]["run"].startswith("make image ")
+
+
 def test_a_recipe_of_an_image_without_a_version_fails(repository):
     assert workflows.recipes_gate(repository.space()).state == State.NOT_RUN
     repository.write("Dockerfile", "FROM debian:latest\nUSER 10001\n")
