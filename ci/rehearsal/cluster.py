@@ -9,34 +9,25 @@ pod template of the same image: the controller treats it like any other.
 import argparse
 import contextlib
 import functools
-import importlib.util
-import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from ci.rehearsal.cluster_buyers import PURCHASE_SECONDS, SERVICES, Seen, buying
 
 ROOT = Path(__file__).parents[2]
-SMOKE = ROOT / "gitops" / "envs" / "components" / "smoke" / "buy.py"
-SERVICES = ("registration", "ticket", "order", "payment", "waitingroom")
 HASH = "rollouts-pod-template-hash"
 RELEASE_SECONDS = 900.0
 # Longer than progressDeadlineSeconds: a release that never turns ready is aborted by that clock.
 ABORT_SECONDS = 1200.0
 DRIFT_SECONDS = 300.0
-READ_PAUSE_SECONDS = 0.1
-# Ten smoke accounts may open twelve orders a day each: so often, they last for forty minutes.
-PURCHASE_SECONDS = 20.0
-ACCOUNTS = 10
 # Argo CD heals itself: it would take a release back that Git does not know.
 PAUSED = "argocd.argoproj.io/skip-reconcile"
 OWNED = "argocd.argoproj.io/tracking-id"
@@ -184,87 +175,8 @@ def mended_patch(rollout: dict) -> dict:
     return {"spec": {"template": {"spec": {"containers": template["spec"]["containers"]}}}}
 
 
-@dataclass
-class Seen:
-    """What the buyers saw; a step looks at what came after its start."""
-
-    answers: list[tuple[float, float, str]] = field(default_factory=list)
-
-    def note(self, began: float, failure: str = "") -> None:
-        self.answers.append((began, time.monotonic() - began, failure))
-
-    def since(self, start: float) -> tuple[int, list[str], float]:
-        of_step = [one for one in self.answers if one[0] >= start]
-        slowest = max((seconds for _, seconds, _ in of_step), default=0.0)
-        return len(of_step), [failure for _, _, failure in of_step if failure], slowest
-
-
-def smoke_program(base_url: str):
-    """The purchase that the analysis makes against a preview, made through the front door."""
-    for service in SERVICES:
-        os.environ[f"SMOKE_{service.upper()}_URL"] = base_url
-    found = importlib.util.spec_from_file_location("smoke_buy", SMOKE)
-    program = importlib.util.module_from_spec(found)
-    found.loader.exec_module(program)
-    return program
-
-
-@contextlib.contextmanager
-def buying(base_url: str, provider: str, every_seconds: float, seen: Seen) -> Iterator[None]:
-    is_over = threading.Event()
-    threads = [
-        threading.Thread(target=_read, args=(base_url, seen, is_over)),
-        threading.Thread(target=_buy, args=(base_url, provider, every_seconds, seen, is_over)),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join(120)
-
-
-def _read(base_url: str, seen: Seen, is_over: threading.Event) -> None:
-    """Ask something of every service again and again, without forgiving."""
-    with httpx.Client(base_url=base_url, timeout=15.0) as http:
-        while not is_over.is_set():
-            for service in SERVICES:
-                began, failure = time.monotonic(), ""
-                try:
-                    answer = http.get(f"/api/{service}/openapi.json")
-                    failure = "" if answer.status_code == 200 else f"{service} {answer.status_code}"
-                except httpx.HTTPError as error:
-                    failure = f"{service} {type(error).__name__}"
-                seen.note(began, failure)
-            is_over.wait(READ_PAUSE_SECONDS)
-
-
-def _buy(
-    base_url: str, provider: str, every_seconds: float, seen: Seen, is_over: threading.Event
-) -> None:
-    program, accounts = smoke_program(base_url), itertools.cycle(range(ACCOUNTS))
-    while not is_over.is_set():
-        began, failure = time.monotonic(), ""
-        os.environ["SMOKE_EMAIL"] = f"smoke-{next(accounts)}@railgate.example"
-        try:
-            passenger = program.Passenger("")
-            passenger.sign_in()
-            order = program.hold_a_seat(passenger)
-            if provider:
-                program.pay_and_cancel(passenger, order, provider)
-            else:
-                path = f"/api/order/orders/{order['order_id']}/release"
-                passenger.ask("PUT", "order", path)
-        except (SystemExit, Exception) as error:  # noqa: BLE001 - whatever fails is a failure
-            failure = f"purchase: {error}"
-        seen.note(began, failure)
-        is_over.wait(every_seconds)
-
-
 class Acts:
-    """Each act gives its line of the table, and notes what is wrong."""
+    """Each act gives its line of the table, and notes what went wrong with the release itself."""
 
     def __init__(self, cluster: Cluster, service: str, seen: Seen) -> None:
         self.cluster, self.service, self.seen = cluster, service, seen
@@ -278,11 +190,9 @@ class Acts:
         except ReleaseFailed as error:
             said = f"FAILED: {error}"
             self.faults.append(f"{name}: {error}")
-        asked, failures, slowest = self.seen.since(start)
-        if failures:
-            self.faults.append(f"{name}: {len(failures)} failures, the first: {failures[0]}")
+        asked, failed, slowest = self.seen.since(start)
         took = time.monotonic() - start
-        line = f"{name:<18} {took:6.0f} s {asked:>7} asked {len(failures):>4} failed"
+        line = f"{name:<18} {took:6.0f} s {asked:>7} asked {failed:>4} failed"
         self.lines.append(f"{line} {slowest * 1000:7.0f} ms  {said}")
         print(self.lines[-1], flush=True)
 
@@ -385,6 +295,7 @@ def main(words: list[str] | None = None) -> int:
                 acts.act("release", acts.release)
                 acts.act("broken release", acts.release_broken)
             acts.act("drift", acts.heal_drift)
+        acts.faults += seen.faults()
     print("\n".join(f"FAILED: {fault}" for fault in acts.faults) or "Passed: nobody noticed.")
     return 1 if acts.faults else 0
 

@@ -4,12 +4,15 @@ here: what this shows is that the test would see a failed release, not that rele
 """
 
 import json
+import socket
 import sys
 import textwrap
+import threading
 
 import pytest
 import yaml
 from ci.rehearsal import cluster as e2e
+from ci.rehearsal import cluster_buyers as buyers
 
 TEMPLATE = {"spec": {"containers": [{"name": "web", "env": [
     {"name": "WEB_BIND", "value": "0.0.0.0:8080"}, {"name": "JWKS_URL", "value": "http://x"},
@@ -82,7 +85,7 @@ def kubectl(tmp_path, monkeypatch):
 
 
 def acts():
-    return e2e.Acts(e2e.Cluster("railgate-dev"), "order", e2e.Seen())
+    return e2e.Acts(e2e.Cluster("railgate-dev"), "order", buyers.Seen())
 
 
 def a_service(pod_hash):
@@ -126,16 +129,54 @@ def test_a_release_that_never_comes_fails_the_test(kubectl, monkeypatch):
     assert "was not promoted" in played.faults[0]
 
 
-def test_one_lost_request_fails_the_act(kubectl):
+def test_one_lost_request_is_counted_in_its_act_and_fails_the_test(kubectl):
     kubectl(get_rollout_order=a_rollout(), patch={})
     played = acts()
 
     def lose_one():
-        played.seen.note(e2e.time.monotonic(), "order 502")
+        for deed in buyers.DEEDS:
+            played.seen.note(deed, e2e.time.monotonic())
+        played.seen.note(buyers.READ, e2e.time.monotonic(), "order 502")
         return "done"
 
     played.act("release", lose_one)
-    assert "order 502" in played.faults[0]
+    assert "3 asked    1 failed" in played.lines[0]
+    assert played.seen.faults() == ["1 of 3 failed, the first: order 502"]
+
+
+def test_where_nobody_read_or_nobody_bought_nothing_is_proved():
+    seen = buyers.Seen()
+    seen.note(buyers.READ, 0.0)
+    assert seen.faults() == ["no purchase succeeded, so nothing is proved"]
+    seen.note(buyers.PURCHASE, 0.0)
+    assert seen.faults() == []
+    assert "no read succeeded, so nothing is proved" in buyers.Seen().faults()
+
+
+def test_one_who_breaks_off_is_not_silently_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(buyers, "SMOKE", tmp_path / "none.py")
+    for service in e2e.SERVICES:
+        monkeypatch.setenv(f"SMOKE_{service.upper()}_URL", "")
+    seen = buyers.Seen()
+    with buyers.buying("http://127.0.0.1:none", "", 0.1, seen):
+        pass
+    said = [one.failure for one in seen.tried]
+    assert any("the reads broke off: InvalidURL" in failure for failure in said)
+    assert any("the purchases broke off: FileNotFoundError" in failure for failure in said)
+
+
+def test_one_who_does_not_come_to_an_end_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(buyers, "ENDING_SECONDS", 0.1)
+    for service in e2e.SERVICES:
+        monkeypatch.setenv(f"SMOKE_{service.upper()}_URL", "")
+    for name in ("SMOKE_EMAIL", "ACCOUNT_PASSWORD"):
+        monkeypatch.setenv(name, "")
+    seen = buyers.Seen()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with buyers.buying(address, "", 0.1, seen):
+            threading.Event().wait(0.5)
+    assert "the last purchase does not end" in [one.failure for one in seen.tried]
 
 
 def test_drift_without_argo_cd_is_said_not_to_have_been_tried(kubectl):
@@ -183,5 +224,5 @@ def test_the_set_of_applications_lets_one_of_them_be_held_still():
 def test_the_smoke_program_buys_through_the_front_door(monkeypatch):
     for service in e2e.SERVICES:
         monkeypatch.setenv(f"SMOKE_{service.upper()}_URL", "")
-    program = e2e.smoke_program("https://dev.railgate.example")
+    program = buyers.smoke_program("https://dev.railgate.example")
     assert program.Passenger("").address("order") == "https://dev.railgate.example"

@@ -27,6 +27,7 @@ class FrontDoor(BaseHTTPRequestHandler):
     """As much of Railgate as a purchase without a payment meets."""
 
     refuses = ""
+    ends_late = ""
 
     def do_GET(self):
         if self.path.startswith("/api/ticket/runs"):
@@ -42,7 +43,12 @@ class FrontDoor(BaseHTTPRequestHandler):
         self.answer(200 if is_released else status, order_id=self.path.split("/")[4])
 
     def do_POST(self):
-        self.answer(201, access_token="token")
+        """Where it ends late, it waits for the last act's last call, and then for the act's end."""
+        calls = Path(self.ends_late, "calls")
+        while self.ends_late and " get configmap " not in calls.read_text():
+            threading.Event().wait(0.05)
+        threading.Event().wait(2.0 if self.ends_late else 0.0)
+        self.answer(502 if self.ends_late else 201, access_token="token")
 
     def answer(self, status, **body):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -61,6 +67,7 @@ class FrontDoor(BaseHTTPRequestHandler):
 @pytest.fixture
 def front_door(monkeypatch):
     monkeypatch.setattr(FrontDoor, "refuses", "")
+    monkeypatch.setattr(FrontDoor, "ends_late", "")
     server = ThreadingHTTPServer(("127.0.0.1", 0), FrontDoor)
     server.seen = set()
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -136,6 +143,14 @@ def test_a_cluster_that_loses_requests_fails(
     monkeypatch.setattr(FrontDoor, "refuses", path)
     assert play(front_door) == 1
     assert said in capsys.readouterr().out
+
+
+def test_a_purchase_that_outlives_the_last_act_and_fails_is_noticed(
+    fake_cluster, front_door, capsys, monkeypatch
+):
+    monkeypatch.setattr(FrontDoor, "ends_late", str(fake_cluster))
+    assert play(front_door) == 1
+    assert "purchase: POST /api/registration/sessions" in capsys.readouterr().out
 
 
 def test_without_argo_cd_nothing_is_annotated_and_drift_is_not_called_healed(
