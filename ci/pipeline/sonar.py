@@ -8,7 +8,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -16,8 +16,9 @@ from ci.pipeline import bars
 from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran, tool
 
 GATE = "Railgate"
+PULL_REQUESTS = "railgate-pull-requests"
 ACCOUNT = ("SONAR_HOST_URL", "SONAR_TOKEN")
-PULL_REQUEST = re.compile(r"^refs/pull/(\d+)/")
+REQUEST = re.compile(r"^refs/pull/(\d+)/")
 
 
 def sonar_gate(space: Workspace) -> Result:
@@ -52,11 +53,11 @@ def options(environment: Mapping[str, str]) -> list[str]:
     A pull request is decorated where the edition knows branches (SONAR_KNOWS_BRANCHES=true); the
     edition that does not gets it as a project of its own, so that main's figures stay main's.
     """
-    request = PULL_REQUEST.match(environment.get("GITHUB_REF", ""))
+    request = REQUEST.match(environment.get("GITHUB_REF", ""))
     if request is None:
         return []
-    if environment.get("SONAR_KNOWS_BRANCHES") != "true":
-        return ["-Dsonar.projectKey=railgate-pull-requests"]
+    if not knows_branches(environment):
+        return [f"-Dsonar.projectKey={PULL_REQUESTS}"]
     return [
         f"-Dsonar.pullrequest.key={request[1]}",
         f"-Dsonar.pullrequest.branch={environment['GITHUB_HEAD_REF']}",
@@ -64,8 +65,17 @@ def options(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
+def knows_branches(environment: Mapping[str, str]) -> bool:
+    return environment.get("SONAR_KNOWS_BRANCHES") == "true"
+
+
+def projects(environment: Mapping[str, str], main: str) -> list[str]:
+    """All that analyses are sent to; the gate is selected for each."""
+    return [main] if knows_branches(environment) else [main, PULL_REQUESTS]
+
+
 class Server:
-    """The part of SonarQube's web interface that keeps quality gates."""
+    """The part of SonarQube's web interface that keeps quality gates and names projects."""
 
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -77,19 +87,30 @@ class Server:
             return None
         return answer.raise_for_status().json().get("conditions", [])
 
+    def has_project(self, key: str) -> bool:
+        answer = self._http.get("/api/components/show", params={"component": key})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return False
+        answer.raise_for_status()
+        return True
+
     def tell(self, action: str, **fields: str) -> None:
-        self._http.post(f"/api/qualitygates/{action}", data=fields).raise_for_status()
+        self._http.post(f"/api/{action}", data=fields).raise_for_status()
 
 
-def write_gate(server: Server, wanted: dict[str, float], project: str) -> None:
+def write_gate(server: Server, wanted: dict[str, float], held: Iterable[str]) -> None:
     """
-    The gate has these conditions afterwards and no other: SonarQube fills a new gate itself.
+    The gate has these conditions afterwards and no other: SonarQube fills a new gate itself. A
+    project in `held` that was never analysed is made, so that no analysis of it meets another gate.
     """
     if server.conditions(GATE) is None:
-        server.tell("create", name=GATE)
+        server.tell("qualitygates/create", name=GATE)
     for action, fields in amendments(server.conditions(GATE) or [], wanted):
-        server.tell(action, **fields)
-    server.tell("select", gateName=GATE, projectKey=project)
+        server.tell(f"qualitygates/{action}", **fields)
+    for project in held:
+        if not server.has_project(project):
+            server.tell("projects/create", project=project, name=project)
+        server.tell("qualitygates/select", gateName=GATE, projectKey=project)
 
 
 def amendments(
@@ -114,8 +135,9 @@ def main() -> None:
         sys.exit(f"NOTHING WAS WRITTEN: {' and '.join(missing)} not set.")
     read = bars.properties()
     server = Server(os.environ["SONAR_HOST_URL"], os.environ["SONAR_TOKEN"])
-    write_gate(server, bars.bars(read), read["sonar.projectKey"])
-    print(f"The gate {GATE} holds {len(bars.bars(read))} conditions.")
+    held = projects(os.environ, read["sonar.projectKey"])
+    write_gate(server, bars.bars(read), held)
+    print(f"The gate {GATE} holds {', '.join(held)} to {len(bars.bars(read))} conditions.")
 
 
 if __name__ == "__main__":

@@ -129,10 +129,48 @@ def test_a_pull_request_is_sent_as_one_where_the_edition_knows_them():
     assert sonar.options({"GITHUB_REF": "refs/heads/main"}) == []
 
 
+class SonarQube:
+    """
+    Keeps one quality gate as SonarQube does, with a condition of its own in a new one, and selects
+    it only for a project that it knows.
+    """
+
+    def __init__(self) -> None:
+        self.gate: dict = {}
+        self.projects = {"railgate": "Sonar way"}
+
+    def shown(self, path: str, fields: dict) -> tuple[int, object]:
+        if path == "components/show":
+            return (200 if fields["component"] in self.projects else 404), None
+        return (200, {"conditions": list(self.gate.values())}) if self.gate else (404, None)
+
+    def told(self, path: str, fields: dict) -> int:
+        if path == "projects/create":
+            self.projects[fields["project"]] = "Sonar way"
+        elif path == "qualitygates/select":
+            if fields["projectKey"] not in self.projects:
+                return 404
+            self.projects[fields["projectKey"]] = fields["gateName"]
+        else:
+            self._amended(path.rpartition("/")[2], fields)
+        return 200
+
+    def _amended(self, action: str, fields: dict) -> None:
+        if action == "create":
+            self.gate["9"] = {"id": "9", "metric": "new_security_rating", "op": "GT", "error": "1"}
+        elif action == "delete_condition":
+            del self.gate[fields["id"]]
+        elif action == "create_condition":
+            number = str(len(self.gate) + 10)
+            self.gate[number] = {"id": number, **fields}
+        elif action == "update_condition":
+            self.gate[fields["id"]] |= fields
+
+
 @pytest.fixture
 def server():
-    """Keeps one quality gate as SonarQube does, with a condition of its own in a new one."""
-    gate: dict = {}
+    """(client of a SonarQube, that SonarQube)"""
+    kept = SonarQube()
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self, status: int, body: object = None) -> None:
@@ -140,37 +178,42 @@ def server():
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
 
+        def _asked(self, written: str) -> tuple[str, dict]:
+            path = urlsplit(self.path).path.removeprefix("/api/")
+            return path, {name: values[0] for name, values in parse_qs(written).items()}
+
         def do_GET(self):
-            self._answer(*((200, {"conditions": list(gate.values())}) if gate else (404, None)))
+            self._answer(*kept.shown(*self._asked(urlsplit(self.path).query)))
 
         def do_POST(self):
-            action = urlsplit(self.path).path.rsplit("/", 1)[1]
             sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            fields = {name: values[0] for name, values in parse_qs(sent).items()}
-            if action == "create":
-                gate["9"] = {"id": "9", "metric": "new_security_rating", "op": "GT", "error": "1"}
-            elif action == "delete_condition":
-                del gate[fields["id"]]
-            elif action == "create_condition":
-                gate[str(len(gate) + 10)] = {"id": str(len(gate) + 10), **fields}
-            elif action == "update_condition":
-                gate[fields["id"]] |= fields
-            self._answer(200)
+            self._answer(kept.told(*self._asked(sent)))
 
         def log_message(self, *arguments):
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield sonar.Server(f"http://127.0.0.1:{http.server_port}", "token"), gate
+    yield sonar.Server(f"http://127.0.0.1:{http.server_port}", "token"), kept
     http.shutdown()
 
 
 def test_the_servers_gate_gets_these_bars_and_no_others(server):
-    client, gate = server
-    sonar.write_gate(client, {"coverage": 80.0, "new_violations": 0.0}, "railgate")
-    sonar.write_gate(client, {"coverage": 85.0, "new_violations": 0.0}, "railgate")
-    assert {(c["metric"], c["op"], c["error"]) for c in gate.values()} == {
+    client, kept = server
+    sonar.write_gate(client, {"coverage": 80.0, "new_violations": 0.0}, ["railgate"])
+    sonar.write_gate(client, {"coverage": 85.0, "new_violations": 0.0}, ["railgate"])
+    assert {(c["metric"], c["op"], c["error"]) for c in kept.gate.values()} == {
         ("coverage", "LT", "85"),
         ("new_violations", "GT", "0"),
     }
+
+
+def test_a_project_that_requests_go_to_meets_the_gate_from_its_first_analysis(server):
+    client, kept = server
+    sonar.write_gate(client, {"coverage": 80.0}, sonar.projects({}, "railgate"))
+    (option,) = sonar.options({"GITHUB_REF": "refs/pull/7/merge"})
+    assert kept.projects == {"railgate": sonar.GATE, option.partition("=")[2]: sonar.GATE}
+
+
+def test_an_edition_that_knows_requests_is_given_no_second_project():
+    assert sonar.projects({"SONAR_KNOWS_BRANCHES": "true"}, "railgate") == ["railgate"]

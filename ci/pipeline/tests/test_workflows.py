@@ -143,6 +143,13 @@ def test_whatever_is_installed_is_installed_before_a_job_is_known_to_aws():
     assert needing == ["main.yml build", "main.yml deploy", "promote.yml promote"]
 
 
+def test_a_change_that_github_gives_no_secret_need_not_be_judged_by_the_server():
+    read = yaml.safe_load((ROOT / ".github" / "workflows" / "pull-request.yml").read_text())
+    rule = read["jobs"]["sonar"]["steps"][-1]["env"]["REQUIRE"]
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in rule
+    assert "github.event.pull_request.user.login != 'dependabot[bot]'" in rule
+
+
 def scans(workflow: str, job: str) -> list[tuple[int, dict]]:
     """(number of the step, what it is told), with the action's commit among what it is told."""
     read = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text())
