@@ -29,8 +29,9 @@ def main(words: list[str] | None = None) -> int:
     try:
         engine = Engine.found(options.engine)
         if options.verb == "build":
+            base = building.known_base(engine)
             for service in options.services:
-                building.build(engine, service)
+                building.build(engine, service, base)
             return 0
         if options.verb == "parts":
             root = building.ROOT

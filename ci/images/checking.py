@@ -33,10 +33,10 @@ SERVICE_OF = {"mail": "railgate", "gateway": "railgate"}
 
 def check(engine: Engine) -> list[str]:
     """Build and try everything; gives what is wrong."""
-    building.ensure_local_base(engine)
+    base = building.known_base(engine, may_be_made=True)
     for service in building.SERVICES:
         print(f"Building {building.image_of(service)} ...", flush=True)
-        building.build(engine, service)
+        building.build(engine, service, base)
     with tempfile.TemporaryDirectory(prefix="railgate-images-") as name:
         outer = Path(name)
         outer.chmod(0o755)

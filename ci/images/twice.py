@@ -26,7 +26,7 @@ COPY_RIGHTS = 0o700
 
 def differences(engine: Engine, service: str) -> list[str]:
     """What tells the second build from the first; empty when nothing does."""
-    building.ensure_local_base(engine)
+    base = building.known_base(engine, may_be_made=True)
     with tempfile.TemporaryDirectory(prefix="railgate-twice-") as name:
         folder = Path(name)
         copied_source(folder / "source")
@@ -34,7 +34,9 @@ def differences(engine: Engine, service: str) -> list[str]:
         try:
             for image, source in zip(images, (building.ROOT, folder / "source"), strict=True):
                 print(f"Building {image} without a cache ...", flush=True)
-                building.build(engine, service, source=source, image=image, words=("--no-cache",))
+                building.build(
+                    engine, service, base, source=source, image=image, words=("--no-cache",)
+                )
             return compared(engine, *images, folder)
         finally:
             engine.run("rmi", "--force", *images, check=False)
