@@ -15,7 +15,7 @@ from pathlib import Path
 import jsonschema_rs
 import yaml
 from ci.manifests.faults import Fault
-from ci.manifests.rendering import ROOT, Body, Environment, Tree, name_of
+from ci.manifests.rendering import Body, Environment, Tree, name_of
 
 CORE = "kubernetes/v1.35.0-standalone-strict"
 CATALOGUE = (
@@ -95,8 +95,8 @@ def own_validator(api_version: str, kind: str) -> jsonschema_rs.Validator | None
 
 def folders() -> list[Path]:
     """SCHEMAS may name several folders, as PATH does."""
-    named = os.environ.get("SCHEMAS") or str(ROOT.parent / "shared" / "schemas")
-    return [Path(name) for name in named.split(os.pathsep) if Path(name).is_dir()]
+    named = os.environ.get("SCHEMAS", "").split(os.pathsep)
+    return [Path(name) for name in named if name and Path(name).is_dir()]
 
 
 def labelled(tree: Tree) -> Iterator[tuple[str, Body]]:

@@ -10,7 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from ci.pipeline.changes import ROOT
+from ci.manifests import schemas
 from ci.pipeline.gates import Result, Workspace, failed, not_run, passed, ran
 from ci.pipeline.tools import FOLDER, go_tool
 
@@ -25,8 +25,6 @@ ALERTING = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 ALERT_TESTS = tuple(
     f"ci/manifests/tests/test_{what}.py" for what in ("alerts", "routes", "dashboards")
 )
-# Where `make manifests` looks for schemas when SCHEMAS does not say.
-SCHEMAS = ROOT.parent / "shared" / "schemas"
 
 
 def lint_gate(space: Workspace) -> Result:
@@ -36,7 +34,7 @@ def lint_gate(space: Workspace) -> Result:
 def manifests_gate(space: Workspace) -> Result:
     if ran("make", "--dry-run", "manifests", cwd=space.root).returncode:
         return not_run("The Makefile has no target `manifests`.")
-    if not (os.environ.get("SCHEMAS") or SCHEMAS.exists()):
+    if not schemas.folders():
         go_tool("kubeconform")
     return _made(space, "manifests", "every environment rendered and checked")
 

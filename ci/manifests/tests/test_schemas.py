@@ -4,7 +4,7 @@ import json
 
 import pytest
 from ci.manifests.__main__ import main
-from ci.manifests.schemas import check_schemas
+from ci.manifests.schemas import check_schemas, folders
 
 
 @pytest.fixture
@@ -21,6 +21,13 @@ def kubeconform(folder, answer):
         f"#!/bin/sh\nwhile read -r _; do :; done\nprintf '%s' '{json.dumps(answer)}'\n"
     )
     program.chmod(0o755)
+
+
+def test_only_the_folders_that_were_named_are_looked_into(monkeypatch, tmp_path):
+    monkeypatch.delenv("SCHEMAS", raising=False)
+    assert folders() == []
+    monkeypatch.setenv("SCHEMAS", f"{tmp_path}:{tmp_path / 'nothing'}")
+    assert folders() == [tmp_path]
 
 
 def test_without_schemas_the_check_fails_loudly(tree, no_schemas):

@@ -61,6 +61,20 @@ def test_only_the_changed_apps_and_the_rules_of_the_house_are_tested(repository)
     ]
 
 
+def test_kubeconform_is_built_where_no_folder_of_schemas_is_named(
+    repository, tmp_path, monkeypatch
+):
+    repository.write("Makefile", "manifests:\n\t@echo checked\n")
+    built = []
+    monkeypatch.setattr(commands, "go_tool", built.append)
+    monkeypatch.setenv("SCHEMAS", str(tmp_path))
+    assert commands.manifests_gate(repository.space()).state == State.PASSED
+    assert built == []
+    monkeypatch.delenv("SCHEMAS")
+    assert commands.manifests_gate(repository.space()).state == State.PASSED
+    assert built == ["kubeconform"]
+
+
 def test_no_folder_of_tests_beside_the_apps_is_forgotten():
     found = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("ci/**/test_*.py")}
     assert "ci/tidy" in found
