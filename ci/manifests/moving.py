@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ci.manifests.delivery_report import history
 from ci.manifests.differences import checked_out, difference, git, objects_of
 from ci.manifests.releases import (
     ENVIRONMENTS,
@@ -67,19 +68,29 @@ def promotion(root: Path, source: str, target: str, service: str) -> Move:
 
 def rollback(root: Path, environment: str, service: str) -> Move:
     """
-    Back to the last other digest that the environment had.
+    Back to what stood before: what was taken back once is not gone back to.
 
     Raises:
-        Refused: it never had another.
+        Refused: there is none.
     """
-    path = release_path(environment, service).as_posix()
     now = committed_digest(root, environment, service)
-    for revision in git(root, "log", "--format=%H", "--", path).split():
-        digest = digest_in(git(root, "show", f"{revision}:{path}"))
-        if digest not in {now, NOTHING}:
-            why = f"Back from {now[7:19]}. Migrations only expand, so the schema stays as it is."
-            return Move("rollback", environment, service, digest, why)
-    raise Refused(f"{environment} never ran another {service}: there is nothing to go back to.")
+    before = [digest for digest in standing_digests(root, environment, service) if digest != now]
+    if not before:
+        said = f"{environment} ran no other {service} that was not taken back"
+        raise Refused(f"{said}: there is nothing to go back to.")
+    why = f"Back from {now[7:19]}. Migrations only expand, so the schema stays as it is."
+    return Move("rollback", environment, service, before[-1], why)
+
+
+def standing_digests(root: Path, environment: str, service: str) -> list[str]:
+    """Oldest first; a digest that comes again takes away those that had replaced it."""
+    standing: list[str] = []
+    for release in history(root, environment, service):
+        if release.digest in standing:
+            del standing[standing.index(release.digest) + 1 :]
+        else:
+            standing.append(release.digest)
+    return standing
 
 
 def committed_digest(root: Path, environment: str, service: str) -> str:

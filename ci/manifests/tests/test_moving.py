@@ -13,7 +13,7 @@ from ci.manifests.releases import Refused, read_digest, release_path, write_dige
 from ci.manifests.rendering import ROOT, WITHOUT_KUBECTL, kubectl
 from ci.manifests.standing import application_name
 
-FIRST, SECOND = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+FIRST, SECOND, THIRD = ("sha256:" + letter * 64 for letter in "abc")
 
 pytestmark = pytest.mark.skipif(kubectl() is None, reason=WITHOUT_KUBECTL)
 
@@ -208,6 +208,25 @@ def test_a_rollback_finds_the_digest_before(repository):
     assert main(["rollback", "--environment", "prod", "--service", "order"], root=repository) == 0
     path = release_path("prod", "order").as_posix()
     assert FIRST in git(repository, "show", f"rollback/order-prod-aaaaaaaaaaaa:{path}")
+
+
+def test_a_rollback_does_not_go_back_to_what_was_taken_back(repository):
+    for digest in (FIRST, SECOND, THIRD, SECOND):
+        release(repository, "prod", digest)
+    assert rollback(repository, "prod", "order").digest == FIRST
+
+
+def test_a_second_rollback_does_not_bring_the_bad_release_again(repository):
+    for digest in (FIRST, SECOND, FIRST):
+        release(repository, "prod", digest)
+    with pytest.raises(Refused, match="nothing to go back to"):
+        rollback(repository, "prod", "order")
+
+
+def test_what_was_taken_back_and_mended_elsewhere_can_be_left_again(repository):
+    for digest in (FIRST, SECOND, FIRST, SECOND):
+        release(repository, "prod", digest)
+    assert rollback(repository, "prod", "order").digest == FIRST
 
 
 def test_a_rollback_of_the_first_release_is_refused(repository):
