@@ -22,15 +22,19 @@ class Comers:
     def __init__(self, soft_redis: SoftRedis) -> None:
         self._redis = soft_redis
 
-    def note(self, window_id: UUID, account_id: UUID, number: int, kept_seconds: int) -> None:
-        """Once an account, however often it comes."""
+    def note(self, window_id: UUID, account_id: UUID, number: int, kept_seconds: int) -> bool:
+        """
+        Once an account, however often it comes; give whether it had not come before. Without Redis
+        everybody is new.
+        """
         key = _key(window_id)
 
-        def use(client: Any) -> None:
+        def use(client: Any) -> bool:
             with client.pipeline(transaction=False) as pipe:
-                pipe.zadd(key, {account_id.bytes: number}).expire(key, kept_seconds).execute()
+                pipe.zadd(key, {account_id.bytes: number}).expire(key, kept_seconds)
+                return bool(pipe.execute()[0])
 
-        self._redis.call(use, None)
+        return self._redis.call(use, fallback=True)
 
     def count(self, window_id: UUID, *, after: int, noticed: int, newest: int) -> Counted | None:
         """Of the numbers in (after, noticed] and (noticed, newest]; None without Redis."""

@@ -61,6 +61,7 @@ class Admission:
     window_id: UUID
     admission_pass: str
     expires_at: datetime
+    is_new: bool
 
 
 def take_place(
@@ -143,9 +144,9 @@ def admit(
         window = parts.windows.again(window_id)
     is_over = not window.is_hot(now, hot_seconds_max=parts.settings.hot_seconds_max)
     _refuse(window, place, now, is_over=is_over)
-    number = window.number_of(place)
+    number, is_new = window.number_of(place), True
     if number is not None:
-        parts.comers.note(window_id, account_id, number, kept_seconds(window, now))
+        is_new = parts.comers.note(window_id, account_id, number, kept_seconds(window, now))
     lifetime = timedelta(seconds=parts.settings.pass_seconds)
     signed = sign_pass(
         parts.settings.admission_key,
@@ -154,7 +155,7 @@ def admit(
         now=now,
         lifetime=lifetime,
     )
-    return Admission(window_id, signed, now + lifetime)
+    return Admission(window_id, signed, now + lifetime, is_new)
 
 
 def _refuse(window: Window, place: Place, now: datetime, *, is_over: bool) -> None:

@@ -102,6 +102,7 @@ def take_place(body: dict[str, Any], window_id: UUID) -> Response:
 @account_required
 @blueprint.arguments(schemas.AdmissionWishSchema)
 @blueprint.response(201, schemas.AdmissionSchema)
+@blueprint.alt_response(200, schema=schemas.AdmissionSchema, description="You were let in before.")
 @refuses(
     Unauthenticated, WindowNotFound, WindowClosed, PlaceNotValid, TooManyRequests, NotYetServed,
     WindowSoldOut, WindowHeldByOthers,
@@ -118,7 +119,7 @@ def admit(body: dict[str, str], window_id: UUID) -> Response:
     admission = operations.admit(
         parts=parts, window_id=window_id, account_id=account_id, token=body["place"], now=now
     )
-    return _json(admission_body(admission), 201)
+    return _json(admission_body(admission), 201 if admission.is_new else 200)
 
 
 @blueprint.get("/jwks.json")
