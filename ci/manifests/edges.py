@@ -27,6 +27,7 @@ def check_edges(tree: Tree, code: Code) -> Iterator[Fault]:
     for environment in tree.environments.values():
         yield from _default_deny(environment)
         yield from _inside(environment, code)
+        yield from _sandbox(environment, code)
         yield from _from_around(environment)
         yield from _to_outside(environment, code)
 
@@ -47,18 +48,44 @@ def _inside(environment: Environment, code: Code) -> Iterator[Fault]:
     running = [p for p in environment.pods() if p.part in RUNNING and p.service in code.services]
     for callee in (pod for pod in running if pod.part == "web"):
         for caller in (pod for pod in running if pod.service != callee.service):
-            is_out = _leaves(environment, caller.labels, callee.labels)
-            is_in = _enters(environment, callee.labels, {}, caller.labels)
-            way = f"{caller.service} ({caller.part}) -> {callee.service}"
-            if (caller.service, callee.service) not in wanted:
-                if is_out or is_in:
-                    side = "out" if is_out else "in"
-                    yield Fault("edge", environment.name, f"{way}: open ({side}), nobody calls so")
-                continue
-            if not is_out:
-                yield Fault("edge", environment.name, f"{way}: the caller may not go out")
-            if not is_in:
-                yield Fault("edge", environment.name, f"{way}: the callee lets it not in")
+            is_wanted = (caller.service, callee.service) in wanted
+            yield from _way(environment, caller, callee, is_wanted=is_wanted)
+
+
+def _sandbox(environment: Environment, code: Code) -> Iterator[Fault]:
+    """The pretended provider is none of the services: who is paid asks it, and is told by it."""
+    pods = list(environment.pods())
+    paid = {service.name for service in code.services.values() if service.reads("PROVIDER_URL")}
+    for sandbox in (pod for pod in pods if pod.part == "provider"):
+        for pod in (one for one in pods if one.part != "provider"):
+            asks = (pod.service in paid and pod.part in RUNNING) or _pays_with_a_card(pod)
+            yield from _way(environment, pod, sandbox, is_wanted=asks)
+            is_told = pod.service in paid and pod.part == "web"
+            yield from _way(environment, sandbox, pod, is_wanted=is_told)
+        if not _enters(environment, sandbox.labels, *GATEWAY):
+            yield Fault("edge", sandbox.where, "does not let the gateway in")
+
+
+def _pays_with_a_card(pod: PodTemplate) -> bool:
+    given = (one for container in pod.containers for one in container.get("env", []))
+    return any(one["name"] == "SMOKE_PROVIDER_URL" and one.get("value") for one in given)
+
+
+def _way(
+    environment: Environment, caller: PodTemplate, callee: PodTemplate, *, is_wanted: bool
+) -> Iterator[Fault]:
+    is_out = _leaves(environment, caller.labels, callee.labels)
+    is_in = _enters(environment, callee.labels, {}, caller.labels)
+    way = f"{caller.service} ({caller.part}) -> {callee.service}"
+    if not is_wanted:
+        if is_out or is_in:
+            side = "out" if is_out else "in"
+            yield Fault("edge", environment.name, f"{way}: open ({side}), nobody calls so")
+        return
+    if not is_out:
+        yield Fault("edge", environment.name, f"{way}: the caller may not go out")
+    if not is_in:
+        yield Fault("edge", environment.name, f"{way}: the callee lets it not in")
 
 
 def _from_around(environment: Environment) -> Iterator[Fault]:
@@ -113,12 +140,17 @@ def _rules(environment: Environment, labels: dict[str, str], side: str) -> Itera
 
 
 def _has_port(rule: Body, port: int) -> bool:
-    return any(one.get("port") == port for one in rule.get("ports", []))
+    """A rule that names no port means all ports, and one that names no peer means everybody."""
+    return not rule.get("ports") or any(one.get("port") == port for one in rule["ports"])
+
+
+def _has_peer(peers: list[Body], namespace: dict[str, str], labels: dict[str, str]) -> bool:
+    return not peers or any(_is_peer(peer, namespace, labels) for peer in peers)
 
 
 def _leaves(environment: Environment, caller: dict[str, str], callee: dict[str, str]) -> bool:
     return any(
-        _has_port(rule, PORT) and any(_is_peer(peer, {}, callee) for peer in rule.get("to", []))
+        _has_port(rule, PORT) and _has_peer(rule.get("to", []), {}, callee)
         for rule in _rules(environment, caller, "egress")
     )
 
@@ -130,7 +162,7 @@ def _enters(
     caller: dict[str, str],
 ) -> bool:
     return any(
-        _has_port(rule, PORT) and any(_is_peer(p, namespace, caller) for p in rule.get("from", []))
+        _has_port(rule, PORT) and _has_peer(rule.get("from", []), namespace, caller)
         for rule in _rules(environment, callee, "ingress")
     )
 
@@ -149,7 +181,8 @@ def _is_peer(peer: Body, namespace: dict[str, str], labels: dict[str, str]) -> b
 
 def _leaves_cluster(environment: Environment, labels: dict[str, str], port: int) -> bool:
     return any(
-        _has_port(rule, port) and any("ipBlock" in peer for peer in rule.get("to", []))
+        _has_port(rule, port)
+        and (not rule.get("to") or any("ipBlock" in peer for peer in rule["to"]))
         for rule in _rules(environment, labels, "egress")
     )
 
@@ -162,6 +195,6 @@ def _reaches_sandbox(environment: Environment, labels: dict[str, str]) -> bool:
 def _resolves(environment: Environment, pod: PodTemplate) -> bool:
     namespace, labels = DNS
     return any(
-        _has_port(rule, 53) and any(_is_peer(p, namespace, labels) for p in rule.get("to", []))
+        _has_port(rule, 53) and _has_peer(rule.get("to", []), namespace, labels)
         for rule in _rules(environment, pod.labels, "egress")
     )

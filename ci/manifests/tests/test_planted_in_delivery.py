@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import pytest
 from ci.manifests.code import Setting
 from ci.manifests.tests.planting import expect, rollout
 
@@ -26,6 +27,14 @@ def test_a_way_that_nobody_takes_is_named(tree, prod, code):
     policy = prod.named("NetworkPolicy", "from-ticket")
     policy["spec"]["egress"][0]["to"].append({"podSelector": {"matchLabels": web}})
     expect(tree, code, "ticket (web) -> payment", "nobody calls so")
+
+
+@pytest.mark.parametrize("rule", [{"ports": [{"port": 8080}]}, {"to": [{"podSelector": {}}]}])
+def test_a_rule_that_leaves_out_whom_or_where_opens_all(tree, prod, code, rule):
+    prod.named("NetworkPolicy", "from-ticket")["spec"]["egress"].append(rule)
+    prod.named("NetworkPolicy", "to-payment")["spec"]["ingress"].append({})
+    expect(tree, code, "ticket (web) -> payment: open (out), nobody calls so")
+    expect(tree, code, "registration (web) -> payment: open (in), nobody calls so")
 
 
 def test_a_new_client_in_the_code_needs_a_new_way(tree, code):
@@ -54,6 +63,33 @@ def test_a_metric_that_prometheus_cannot_fetch_is_named(tree, prod, code):
     selector = policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"]
     selector["matchLabels"]["kubernetes.io/metadata.name"] = "prometheus"
     expect(tree, code, "Rollout order", "does not let the Prometheus in")
+
+
+@pytest.mark.parametrize(
+    ("policy", "side", "peers", "named"),
+    [
+        ("smoke-to-sandbox", "egress", [], "order (smoke) -> sandbox: the caller may not go out"),
+        ("sandbox", "ingress", [0, 2], "order (smoke) -> sandbox: the callee lets it not in"),
+        ("to-sandbox", "egress", [], "payment (worker) -> sandbox: the caller may not go out"),
+        ("sandbox", "ingress", [1, 2], "payment (web) -> sandbox: the callee lets it not in"),
+        ("sandbox", "egress", [], "sandbox (provider) -> payment: the caller may not go out"),
+        ("from-sandbox", "ingress", [], "sandbox (provider) -> payment: the callee lets it not in"),
+        ("sandbox", "ingress", [0, 1], "Deployment sandbox: does not let the gateway in"),
+    ],
+)
+def test_a_way_of_the_sandbox_that_is_shut_is_named(tree, code, policy, side, peers, named):
+    spec = tree.environments["staging"].named("NetworkPolicy", policy)["spec"]
+    peer = {"ingress": "from", "egress": "to"}[side]
+    kept = [spec[side][0][peer][n] for n in peers]
+    spec[side] = [spec[side][0] | {peer: kept}] if kept else []
+    expect(tree, code, "staging", named)
+
+
+def test_a_way_to_the_sandbox_that_nobody_takes_is_named(tree, code):
+    policy = tree.environments["staging"].named("NetworkPolicy", "sandbox")
+    order = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "order"}}}
+    policy["spec"]["ingress"][0]["from"].append(order)
+    expect(tree, code, "order (web) -> sandbox: open (in), nobody calls so")
 
 
 # Delivery
