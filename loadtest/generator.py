@@ -36,7 +36,7 @@ PATIENCE_SECONDS = (120.0, 420.0)
 STAYING_SECONDS = (500.0, 700.0)
 TRAINS_THAT_DO = 2
 # Pages spread their first look at the opening, so that all of them together ask so often.
-FIRST_LOOKS_PER_SECOND = 500
+FIRST_LOOKS_PER_SECOND = 2_000
 
 
 class Generator:

@@ -214,7 +214,11 @@ class RunningGenerator:
 
 
 def _start(name: str, assignment: dict, folder: Path) -> RunningGenerator:
-    """The program is `loadtest.<first word of the name>`."""
+    """
+    The program is `loadtest.<first word of the name>`. It has a session of its own, as each part of
+    a Railgate has: Linux shares the processor among sessions first, and in one all the passengers
+    would get as much as a single service.
+    """
     path = folder / f"{name.replace(' ', '-')}-assignment.json"
     path.write_text(json.dumps(assignment))
     root = Path(__file__).parents[1]
@@ -223,6 +227,7 @@ def _start(name: str, assignment: dict, folder: Path) -> RunningGenerator:
         process = subprocess.Popen(
             [sys.executable, "-m", f"loadtest.{name.split(maxsplit=1)[0]}", str(path)],
             stdout=subprocess.PIPE, stderr=log, env=environment, text=True, cwd=root,
+            start_new_session=True,
         )  # fmt: skip
     running = RunningGenerator(name, process, Path(assignment["result"]), {})
     threading.Thread(target=_listen, args=(running,), daemon=True).start()

@@ -35,12 +35,16 @@ def play(
     time.sleep(max(0.0, scenario.opens_at - time.time()))
     watching = Watch(town)
     process = subprocess.Popen(
-        [sys.executable, "-m", f"loadtest.{program}", str(path)], cwd=Path(__file__).parents[1]
-    )
+        [sys.executable, "-m", f"loadtest.{program}", str(path)],
+        cwd=Path(__file__).parents[1], start_new_session=True,
+    )  # fmt: skip
     watching.generators = {"generator": process.pid}
     watching.start()
-    code = process.wait(seconds_max)
-    watching.stop()
+    try:
+        code = process.wait(seconds_max)
+    finally:
+        process.kill()
+        watching.stop()
     if code != 0:
         raise SystemExit("The generator failed.")
     return watching, json.loads(result.read_text())
