@@ -110,7 +110,7 @@ locals {
 
   # `<environment>-apply`. In the region only; roles of the environment's own name only, and each under
   # the boundary; nothing that bears another environment's tag; no secret's value; no role of the
-  # pipeline, no state but its own.
+  # pipeline, no state but its own; neither the App's key nor a word about who may use the states'.
   changes = [
     "acm:*",
     "autoscaling:*",
@@ -229,19 +229,21 @@ locals {
       {
         Sid    = "NobodyElses"
         Effect = "Deny"
-        NotAction = [
-          # State, registry and Argo CD's role are the account's, and have statements of their own.
-          "iam:PassRole",
-          "s3:*",
-          "kms:Decrypt",
-          "kms:DescribeKey",
-          "kms:GenerateDataKey",
-        ]
-        Resource = "*"
+        # State and Argo CD's role are the account's, and have statements of their own.
+        NotAction = ["iam:PassRole", "s3:*"]
+        Resource  = "*"
         Condition = {
           StringNotEquals = { "aws:ResourceTag/railgate:environment" = environment }
           Null            = { "aws:ResourceTag/railgate:environment" = "false" }
         }
+      },
+      # These two bear no environment's tag, so the statement above does not hold them.
+      { Sid = "NotTheAppsKey", Effect = "Deny", Action = "kms:*", Resource = var.release_key_arn },
+      {
+        Sid       = "NoMoreThanSeal"
+        Effect    = "Deny"
+        NotAction = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+        Resource  = var.state_key_arn
       },
       {
         Sid    = "NoValues"

@@ -187,3 +187,16 @@ def test_an_apply_reads_no_secret_and_touches_no_other_environment(plans):
     elses = denied["NobodyElses"]["Condition"]
     assert elses["StringNotEquals"] == {"aws:ResourceTag/railgate:environment": "dev"}
     assert elses["Null"] == {"aws:ResourceTag/railgate:environment": "false"}
+    assert not any("kms" in action for action in denied["NobodyElses"]["NotAction"])
+
+
+def test_an_apply_has_no_power_over_the_keys_that_bear_no_environment(plans):
+    release, apply = (
+        one(plans["account"], "aws_iam_role_policy", f'this["{name}"]')
+        for name in ("prod", "prod-apply")
+    )
+    (signs,) = statement(release)
+    (opens,) = (s for s in statement(apply) if s["Sid"] == "SealState")
+    denied = {s["Resource"]: s for s in statement(apply) if s["Effect"] == "Deny"}
+    assert denied[signs["Resource"]]["Action"] == "kms:*"
+    assert denied[opens["Resource"]]["NotAction"] == opens["Action"]
