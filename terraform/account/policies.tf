@@ -229,8 +229,9 @@ locals {
       {
         Sid    = "NobodyElses"
         Effect = "Deny"
-        # State and Argo CD's role are the account's, and have statements of their own.
-        NotAction = ["iam:PassRole", "s3:*"]
+        # State and Argo CD's role are the account's, and have statements of their own; EKS looks at a
+        # role before it hands it to a pod.
+        NotAction = ["iam:GetRole", "iam:PassRole", "s3:*"]
         Resource  = "*"
         Condition = {
           StringNotEquals = { "aws:ResourceTag/railgate:environment" = environment }

@@ -200,3 +200,9 @@ def test_an_apply_has_no_power_over_the_keys_that_bear_no_environment(plans):
     denied = {s["Resource"]: s for s in statement(apply) if s["Effect"] == "Deny"}
     assert denied[signs["Resource"]]["Action"] == "kms:*"
     assert denied[opens["Resource"]]["NotAction"] == opens["Action"]
+
+
+def test_prod_looks_at_the_role_that_it_hands_to_argo_cd(plans):
+    policy = one(plans["account"], "aws_iam_role_policy", "prod-apply")
+    (elses,) = (s for s in statement(policy) if s["Sid"] == "NobodyElses")
+    assert {"iam:GetRole", "iam:PassRole"} <= set(elses["NotAction"])
