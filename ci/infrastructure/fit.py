@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 from ci.infrastructure.sizes import check_hours, check_sizes
-from ci.infrastructure.terraform import Plan
+from ci.infrastructure.terraform import ENVIRONMENT_TAG, Plan
 from ci.manifests.code import Code
 from ci.manifests.faults import Fault
 from ci.manifests.rendering import ROOT, Body, Environment, Tree, name_of, render, texts
@@ -23,6 +23,7 @@ REGISTRY = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)$"
 CERTIFICATE = re.compile(r"^arn:aws:acm:([a-z0-9-]+):(\d{12}):certificate/")
 NODES = ROOT / "gitops" / "nodes"
 MARK = "karpenter.sh/discovery"
+TAGS = "service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags"
 PODS = "aws_eks_pod_identity_association"
 # Add-ons of gitops that speak to AWS, and where their chart is told the service account. Left to
 # itself it would make up a name from those of the release and the chart.
@@ -62,6 +63,7 @@ def check_fit(plans: dict[str, Plan], tree: Tree, code: Code) -> Iterator[Fault]
         yield from _databases(plan, services)
         yield from _networks(plan, environment)
         yield from _places(plan, environment)
+        yield from _balancer(plan, environment)
         yield from _add_ons(plan, tree)
         nodes = nodes_of(plan)
         yield from _nodes(plan, nodes)
@@ -187,6 +189,15 @@ def _hosts(environment: Environment) -> set[str]:
     }
 
 
+def _balancer(plan: Plan, environment: Environment) -> Iterator[Fault]:
+    """A controller makes it, so no tag of terraform's reaches it."""
+    wanted = f"{ENVIRONMENT_TAG}={plan.outputs['platform']['environment']}"
+    for body in environment.of_kind("EnvoyProxy"):
+        said = body["spec"]["provider"]["kubernetes"]["envoyService"]["annotations"].get(TAGS)
+        if said != wanted:
+            yield Fault("tags", environment.where(body), f"its load balancer bears {said}")
+
+
 def _add_ons(plan: Plan, tree: Tree) -> Iterator[Fault]:
     """Who speaks to AWS has a role under the very name that its chart gives it; nobody is twice."""
     name = plan.outputs["platform"]["cluster"]["name"]
@@ -225,7 +236,8 @@ def nodes_of(plan: Plan) -> list[Body]:
 
 def _nodes(plan: Plan, nodes: list[Body]) -> Iterator[Fault]:
     """Karpenter starts nodes as the role, and in the networks, that terraform has made for it."""
-    cluster = plan.outputs["platform"]["cluster"]
+    platform = plan.outputs["platform"]
+    cluster = platform["cluster"]
     marked = {
         one.values["tags"].get(MARK)
         for one in plan.of_kind("aws_subnet")
@@ -236,6 +248,8 @@ def _nodes(plan: Plan, nodes: list[Body]) -> Iterator[Fault]:
         if spec["instanceProfile"] != cluster["node_profile"]:
             said = f"{spec['instanceProfile']} is no profile; {cluster['node_profile']} is"
             yield Fault("nodes", plan.root, said)
+        if spec.get("tags") != {ENVIRONMENT_TAG: platform["environment"]}:
+            yield Fault("tags", plan.root, f"a node of Karpenter's bears {spec.get('tags')}")
         for term in (*spec["subnetSelectorTerms"], *spec["securityGroupSelectorTerms"]):
             if {term["tags"].get(MARK)} != marked:
                 yield Fault("nodes", plan.root, f"Karpenter looks for {term['tags']}")

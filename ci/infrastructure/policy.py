@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from ci.infrastructure.rights import check_rights
-from ci.infrastructure.terraform import Plan, Resource
+from ci.infrastructure.terraform import ENVIRONMENT_TAG, Plan, Resource
 from ci.manifests.faults import Fault
 
 EVERYBODY = {"0.0.0.0/0", "::/0"}
@@ -27,6 +27,7 @@ KEEPS_VALUES = {
     "random_password",
     "tls_private_key",
 }
+BORN_WITH_A_NODE = {"instance", "network-interface", "volume"}
 PROD_BACKUP_DAYS_MIN = 30
 
 
@@ -115,6 +116,20 @@ def _nodes(plan: Plan) -> Iterator[Fault]:
             yield Fault("rights", one.where, "gives its role away without a token (IMDSv1)")
 
 
+def _tags_of_nodes(plan: Plan) -> Iterator[Fault]:
+    """AWS makes them for the group, so the provider's tags do not reach them."""
+    environment = plan.root.removeprefix("envs/")
+    for one in plan.of_kind("aws_launch_template"):
+        found = one.values["tag_specifications"] or []
+        own = {f["resource_type"] for f in found if f["tags"].get(ENVIRONMENT_TAG) == environment}
+        if missing := BORN_WITH_A_NODE - own:
+            yield Fault("tags", one.where, f"its {', '.join(sorted(missing))} would be nobody's")
+    tags = [one.values["tag"][0] for one in plan.of_kind("aws_autoscaling_group_tag")]
+    own_groups = [t for t in tags if (t["key"], t["value"]) == (ENVIRONMENT_TAG, environment)]
+    if len(own_groups) < len(plan.of_kind("aws_eks_node_group")):
+        yield Fault("tags", plan.root, "its group of nodes would be nobody's")
+
+
 def _registry(plan: Plan) -> Iterator[Fault]:
     for one in plan.of_kind("aws_ecr_repository"):
         if one.values["image_tag_mutability"] != "IMMUTABLE":
@@ -179,5 +194,6 @@ def _production(plan: Plan) -> Iterator[Fault]:
 
 
 CHECKS = (
-    _database, _cache, _ways_in, _cluster, _nodes, _registry, _kept, _state, _bounded, check_rights,
+    _database, _cache, _ways_in, _cluster, _nodes, _tags_of_nodes, _registry, _kept, _state,
+    _bounded, check_rights,
 )  # fmt: skip

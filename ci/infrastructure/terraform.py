@@ -27,6 +27,8 @@ ROOTS = (
 )
 # Two cores are enough for two; the provider is the heavy part.
 AT_ONCE = 2
+# Whose a thing is: the budgets and the limits of the pipeline's roles go by it.
+ENVIRONMENT_TAG = "railgate:environment"
 NO_PROVIDER = (
     "Failed to query available provider packages",
     "Failed to install provider",

@@ -62,6 +62,18 @@ def test_a_store_of_secrets_in_another_region_is_named(expect, tree):
     expect("asks in eu-west-1")
 
 
+def test_a_load_balancer_that_bears_anothers_name_is_named(expect, tree):
+    proxy = tree.environments["prod"].of_kind("EnvoyProxy")[0]
+    notes = proxy["spec"]["provider"]["kubernetes"]["envoyService"]["annotations"]
+    del notes["service.beta.kubernetes.io/aws-load-balancer-additional-resource-tags"]
+    expect("prod/foundation", "its load balancer bears None")
+
+
+def test_a_node_of_karpenters_that_bears_anothers_name_is_named(expect, prod):
+    prod.outputs["platform"]["environment"] = "live"
+    expect("envs/prod", "a node of Karpenter's bears {'railgate:environment': 'prod'}")
+
+
 def test_a_host_that_no_certificate_is_for_is_named(expect, tree):
     route = tree.environments["dev"].of_kind("HTTPRoute")[0]
     route["spec"]["hostnames"] = ["elsewhere.example"]

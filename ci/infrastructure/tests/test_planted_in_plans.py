@@ -49,6 +49,13 @@ PLANTED = [
     ("aws_eks_cluster", "enabled_cluster_log_types", ["api"], "does not log audit"),
     ("aws_eks_cluster", "upgrade_policy", [{"support_type": "EXTENDED"}], "extended support"),
     ("aws_launch_template", "metadata_options", [{"http_tokens": "optional"}], "IMDSv1"),
+    ("aws_launch_template", "tag_specifications", [], "instance, network-interface, volume would"),
+    (
+        "aws_autoscaling_group_tag",
+        "tag",
+        [{"key": "railgate:environment", "value": "dev"}],
+        "group of nodes would be nobody's",
+    ),
     ("aws_cloudwatch_log_group", "retention_in_days", 0, "has no end"),
     ("aws_kms_key", "enable_key_rotation", False, "is never turned"),
     ("aws_iam_role", "permissions_boundary", None, "without a boundary"),
@@ -59,6 +66,12 @@ PLANTED = [
 def test_a_fault_in_production_is_named(kind, name, value, said, plans, prod):
     one(prod, kind).values[name] = value
     expect(plans, "envs/prod", said)
+
+
+def test_a_volume_that_bears_anothers_name_is_named(plans, prod):
+    found = one(prod, "aws_launch_template").values["tag_specifications"]
+    next(f for f in found if f["resource_type"] == "volume")["tags"]["railgate:environment"] = "dev"
+    expect(plans, "envs/prod", "its volume would be nobody's")
 
 
 def test_an_api_server_for_everybody_is_named(plans, prod):

@@ -114,7 +114,11 @@ locals {
   before_nodes = {
     vpc-cni = jsonencode({
       enableNetworkPolicy = "true"
-      env                 = { ENABLE_PREFIX_DELEGATION = "true", WARM_PREFIX_TARGET = "1" }
+      env = {
+        ADDITIONAL_ENI_TAGS      = jsonencode({ "railgate:environment" = var.environment })
+        ENABLE_PREFIX_DELEGATION = "true"
+        WARM_PREFIX_TARGET       = "1"
+      }
     })
     kube-proxy             = null
     eks-pod-identity-agent = null

@@ -57,9 +57,13 @@ resource "aws_launch_template" "node" {
     http_put_response_hop_limit = 2
   }
 
-  tag_specifications {
-    resource_type = "instance"
-    tags          = { Name = "${var.name}-node" }
+  # What the group starts is made by AWS, so the provider's tags do not reach it.
+  dynamic "tag_specifications" {
+    for_each = ["instance", "network-interface", "volume"]
+    content {
+      resource_type = tag_specifications.value
+      tags          = { Name = "${var.name}-node", "railgate:environment" = var.environment }
+    }
   }
 }
 
@@ -98,6 +102,16 @@ resource "aws_eks_node_group" "this" {
   }
 
   depends_on = [aws_eks_addon.before_nodes, aws_iam_role_policy_attachment.node]
+}
+
+resource "aws_autoscaling_group_tag" "node" {
+  autoscaling_group_name = aws_eks_node_group.this.resources[0].autoscaling_groups[0].name
+
+  tag {
+    key                 = "railgate:environment"
+    value               = var.environment
+    propagate_at_launch = false
+  }
 }
 
 locals {

@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "environment" {
+  description = "Whose the nodes are, in the bills and for the roles of the pipeline."
+  type        = string
+}
+
 variable "region" {
   type = string
 }

@@ -48,6 +48,7 @@ module "eks" {
   source = "../eks"
 
   name                     = local.name
+  environment              = var.environment
   region                   = var.region
   account_id               = var.account_id
   kubernetes_version       = var.cluster.kubernetes_version

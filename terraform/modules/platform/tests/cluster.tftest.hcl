@@ -5,6 +5,7 @@ mock_provider "aws" {
 
 variables {
   name                = "railgate-test"
+  environment         = "test"
   region              = "ap-south-1"
   account_id          = "111122223333"
   kubernetes_version  = "1.35"
@@ -73,6 +74,21 @@ run "before_an_opening_the_nodes_stand_ready" {
       aws_autoscaling_schedule.this["calm-0945"].desired_capacity == 1
     )
     error_message = "They come before the crowd and go after it."
+  }
+}
+
+run "the_network_cards_of_the_pods_are_the_environments" {
+  command = plan
+
+  module {
+    source = "../eks"
+  }
+
+  assert {
+    condition = jsondecode(jsondecode(aws_eks_addon.before_nodes["vpc-cni"].configuration_values).env.ADDITIONAL_ENI_TAGS) == {
+      "railgate:environment" = "test"
+    }
+    error_message = "The network plug-in makes them, so it is told."
   }
 }
 
