@@ -6,6 +6,7 @@ clear, rights without limits, logs without an end, production without a second o
 from collections.abc import Iterator
 from itertools import chain
 
+from ci.infrastructure.backups import check_backups
 from ci.infrastructure.rights import check_rights
 from ci.infrastructure.terraform import ENVIRONMENT_TAG, Plan, Resource
 from ci.manifests.faults import Fault
@@ -195,5 +196,5 @@ def _production(plan: Plan) -> Iterator[Fault]:
 
 CHECKS = (
     _database, _cache, _ways_in, _cluster, _nodes, _tags_of_nodes, _registry, _kept, _state,
-    _bounded, check_rights,
+    _bounded, check_backups, check_rights,
 )  # fmt: skip

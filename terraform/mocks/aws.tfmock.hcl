@@ -102,6 +102,12 @@ mock_resource "aws_launch_template" {
   }
 }
 
+mock_resource "aws_security_group" {
+  defaults = {
+    id = "sg-0123456789abcdef0"
+  }
+}
+
 mock_resource "aws_vpc" {
   defaults = {
     id = "vpc-0123456789abcdef0"

@@ -56,6 +56,21 @@ PLANTED = [
         [{"key": "railgate:environment", "value": "dev"}],
         "group of nodes would be nobody's",
     ),
+    ("aws_db_instance", "maintenance_window", "thu:22:00-thu:23:00", "when RDS lets none begin"),
+    ("aws_db_instance", "maintenance_window", "thu:23:00-thu:23:30", "when RDS lets none begin"),
+    ("aws_db_instance", "backup_window", "22:00-23:00", "when RDS lets none begin"),
+    (
+        "aws_backup_restore_testing_plan",
+        "schedule_expression",
+        "cron(0 5 ? * SUN *)",
+        "before the day's backup is whole",
+    ),
+    (
+        "aws_backup_restore_testing_selection",
+        "restore_metadata_overrides",
+        {"multiAz": "false"},
+        "nobody can look into what is restored",
+    ),
     ("aws_cloudwatch_log_group", "retention_in_days", 0, "has no end"),
     ("aws_kms_key", "enable_key_rotation", False, "is never turned"),
     ("aws_iam_role", "permissions_boundary", None, "without a boundary"),
@@ -72,6 +87,13 @@ def test_a_volume_that_bears_anothers_name_is_named(plans, prod):
     found = one(prod, "aws_launch_template").values["tag_specifications"]
     next(f for f in found if f["resource_type"] == "volume")["tags"]["railgate:environment"] = "dev"
     expect(plans, "envs/prod", "its volume would be nobody's")
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_a_backup_that_begins_with_the_maintenance_is_named(name, plans):
+    rule = one(plans[f"envs/{name}"], "aws_backup_plan").values["rule"][0]
+    rule["schedule"] = "cron(0 2 * * ? *)"
+    expect(plans, f"envs/{name}", "when RDS lets none begin")
 
 
 def test_an_api_server_for_everybody_is_named(plans, prod):

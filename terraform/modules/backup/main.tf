@@ -39,13 +39,15 @@ resource "aws_iam_role_policy_attachment" "this" {
   policy_arn = "arn:aws:iam::aws:policy/service-role/${each.value}"
 }
 
+# After RDS's own backup and its maintenance (modules/rds_postgres): within these and an hour before the
+# second, no backup is started. ci/infrastructure/backups.py compares the hours.
 resource "aws_backup_plan" "this" {
   name = var.name
 
   rule {
     rule_name                    = "daily"
     target_vault_name            = aws_backup_vault.this.name
-    schedule                     = "cron(0 2 * * ? *)"
+    schedule                     = "cron(30 3 * * ? *)"
     schedule_expression_timezone = "Asia/Dhaka"
     start_window                 = 60
     completion_window            = 240
@@ -73,13 +75,13 @@ resource "aws_backup_selection" "this" {
   resources    = var.resource_arns
 }
 
-# A backup that was never restored is a hope. The restored server stands for four hours, in which a
-# person can look into it, and is then deleted by AWS Backup.
+# A backup that was never restored is a hope. The restored server stands for four hours of a working day,
+# behind the database's own doors, so that a person can look into it; then AWS Backup deletes it.
 resource "aws_backup_restore_testing_plan" "this" {
   count = var.is_rehearsed ? 1 : 0
 
   name                         = replace(var.name, "-", "_")
-  schedule_expression          = "cron(0 4 ? * FRI *)"
+  schedule_expression          = "cron(0 10 ? * SUN *)"
   schedule_expression_timezone = "Asia/Dhaka"
   start_window_hours           = 1
 
@@ -104,5 +106,7 @@ resource "aws_backup_restore_testing_selection" "this" {
     dbSubnetGroupName  = var.restore_subnet_group
     multiAz            = "false"
     publiclyAccessible = "false"
+    # Left out, it gets the network's default group, which lets nobody through.
+    vpcSecurityGroupIds = jsonencode([var.restore_security_group])
   }
 }

@@ -32,6 +32,11 @@ variable "restore_subnet_group" {
   type        = string
 }
 
+variable "restore_security_group" {
+  description = "Who reaches what the rehearsal restores."
+  type        = string
+}
+
 variable "key_arn" {
   type = string
 }

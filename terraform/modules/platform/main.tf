@@ -122,6 +122,7 @@ module "backup" {
   is_rehearsed             = var.backup.is_rehearsed
   copy_vault_arn           = var.backup.copy_vault_arn
   restore_subnet_group     = local.name
+  restore_security_group   = module.database.security_group_id
   key_arn                  = module.key["data"].arn
   permissions_boundary_arn = var.permissions_boundary_arn
 }

@@ -6,6 +6,10 @@ output "arn" {
   value = aws_db_instance.this.arn
 }
 
+output "security_group_id" {
+  value = aws_security_group.this.id
+}
+
 output "host" {
   value = aws_db_instance.this.address
 }
