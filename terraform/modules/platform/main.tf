@@ -87,6 +87,8 @@ module "database" {
   log_key_arn              = module.key["logs"].arn
   log_retention_days       = var.cluster.log_retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
+
+  allow_major_version_upgrade = var.database.allow_major_version_upgrade
 }
 
 module "cache" {

@@ -57,6 +57,8 @@ variable "database" {
     is_multi_az           = bool
     is_protected          = bool
     backup_retention_days = number
+
+    allow_major_version_upgrade = optional(bool, false)
   })
 }
 

@@ -118,8 +118,9 @@ resource "aws_db_instance" "this" {
   skip_final_snapshot       = !var.is_protected
   final_snapshot_identifier = var.is_protected ? "${var.name}-last" : null
 
+  # Where only the major version is named, a minor one that RDS has put on at night is no drift.
   auto_minor_version_upgrade  = true
-  allow_major_version_upgrade = false
+  allow_major_version_upgrade = var.allow_major_version_upgrade
   apply_immediately           = false
 
   performance_insights_enabled          = true
@@ -128,11 +129,6 @@ resource "aws_db_instance" "this" {
   monitoring_interval                   = 60
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
   enabled_cloudwatch_logs_exports       = local.logs
-
-  lifecycle {
-    # A minor version that RDS has put on at night is no drift.
-    ignore_changes = [engine_version]
-  }
 
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.monitoring]
 }

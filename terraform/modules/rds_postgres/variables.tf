@@ -26,6 +26,12 @@ variable "major_version" {
   type        = string
 }
 
+variable "allow_major_version_upgrade" {
+  description = "Set for the one apply that raises `major_version`: there is no way back from it."
+  type        = bool
+  default     = false
+}
+
 variable "instance_class" {
   type = string
 }
