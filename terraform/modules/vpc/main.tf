@@ -96,6 +96,9 @@ resource "aws_nat_gateway" "this" {
   allocation_id = aws_eip.nat[each.key].id
   subnet_id     = aws_subnet.public[each.key].id
   tags          = { Name = "${var.name}-${each.key}" }
+
+  # It is refused in a network that has no way to the internet yet.
+  depends_on = [aws_internet_gateway.this]
 }
 
 resource "aws_route_table" "public" {
