@@ -17,7 +17,7 @@ locals {
       says       = "PostgreSQL's disk is nearly full, and growing it was not enough"
       metric     = "FreeStorageSpace"
       operator   = "LessThanThreshold"
-      threshold  = 10 * local.gib
+      threshold  = floor(var.database.storage_gib * local.gib * 0.05)
       statistic  = "Minimum"
       periods    = 3
       dimensions = local.database

@@ -24,6 +24,7 @@ variable "database" {
     identifier      = string
     max_connections = number
     memory_gib      = number
+    storage_gib     = number
   })
 }
 

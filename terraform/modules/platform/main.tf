@@ -143,6 +143,7 @@ module "observability" {
     identifier      = module.database.identifier
     max_connections = var.database.max_connections
     memory_gib      = var.database.memory_gib
+    storage_gib     = var.database.storage_gib.initial
   }
   cache = { id = module.cache.id, nodes = var.cache.nodes }
 }

@@ -110,3 +110,26 @@ run "a_service_sees_its_own_keys_in_the_cache" {
     error_message = "Nobody comes without TLS."
   }
 }
+
+run "the_alarm_of_a_small_disk_waits_until_it_is_nearly_full" {
+  command = plan
+
+  module {
+    source = "../observability"
+  }
+
+  variables {
+    environment     = "test"
+    account_id      = "111122223333"
+    alarm_emails    = []
+    budget_usd      = 1
+    nat_gateway_ids = []
+    database        = { identifier = "test", max_connections = 100, memory_gib = 4, storage_gib = 20 }
+    cache           = { id = "test", nodes = 1 }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.database["storage"].threshold == 1024 * 1024 * 1024
+    error_message = "A twentieth of what it began with: RDS makes it larger at a tenth."
+  }
+}
