@@ -6,6 +6,7 @@ and a plan that only looks.
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ci.infrastructure.terraform import Plan, Resource
@@ -23,9 +24,18 @@ POLICIES = {
     "aws_sqs_queue_policy": "policy",
 }
 LOOKS = re.compile(r"^[a-z0-9-]+:(Describe|Get|List|View)\w*\*?$")
-# A plan opens the state that it compares with; `GetSecretValue` would only look like looking.
+# A plan opens the state that it compares with, and no other.
 PLAN_MAY_ALSO = {"kms:Decrypt"}
-VALUES = {"secretsmanager:GetSecretValue", "ssm:GetParameter", "ssm:GetParameters"}
+OPENS = {"kms:Decrypt", "s3:GetObject", "s3:GetObjectVersion"}
+# These would only look like looking.
+VALUES = {
+    "ec2:GetPasswordData",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+    "ssm:GetParameterHistory",
+    "ssm:GetParameters",
+    "ssm:GetParametersByPath",
+}
 GITHUB = "token.actions.githubusercontent.com"
 SUBJECT = re.compile(r"^repo:[\w.-]+/[\w.-]+:environment:[a-z][a-z-]*$")
 
@@ -77,9 +87,17 @@ def _trust(policy: Resource, statement: dict[str, Any]) -> Iterator[Fault]:
 
 def _only_looks(policy: Resource) -> Iterator[Fault]:
     for statement in statements(policy):
+        is_anywhere = any("*" in place for place in _list(statement["Resource"]))
         for action in _list(statement["Action"]):
-            if action in VALUES or not (LOOKS.match(action) or action in PLAN_MAY_ALSO):
+            if _covers(action, VALUES) or not (LOOKS.match(action) or action in PLAN_MAY_ALSO):
                 yield Fault("rights", policy.where, f"a plan does not need {action}")
+            if is_anywhere and _covers(action, OPENS):
+                yield Fault("rights", policy.where, f"a plan does not need {action} everywhere")
+
+
+def _covers(action: str, actions: set[str]) -> bool:
+    """An action may be a pattern."""
+    return any(fnmatchcase(one, action) for one in actions)
 
 
 def _principals(statement: dict[str, Any]) -> list[str]:

@@ -191,12 +191,37 @@ def test_an_administrators_policy_of_aws_is_named(plans, prod):
 
 
 @pytest.mark.parametrize(
-    "action", ["s3:PutObject", "ec2:*", "secretsmanager:GetSecretValue", "iam:PassRole"]
+    "action",
+    [
+        "s3:PutObject",
+        "ec2:*",
+        "iam:PassRole",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:Get*",
+        "ssm:Get*",
+        "ssm:GetParameterHistory",
+        "ssm:GetParametersByPath",
+    ],
 )
 def test_a_plan_that_does_more_than_look_is_named(action, plans):
     policy = one(plans["account"], "aws_iam_role_policy", "prod-plan")
     written(policy, [{"Effect": "Allow", "Action": action, "Resource": "*"}])
     expect(plans, "prod-plan", f"a plan does not need {action}")
+
+
+@pytest.mark.parametrize(
+    ("action", "place"),
+    [
+        ("kms:Decrypt", "*"),
+        ("kms:Decrypt", "arn:aws:kms:ap-south-1:111122223333:key/*"),
+        ("s3:GetObject", "arn:aws:s3:::railgate-terraform-111122223333/*"),
+        ("s3:Get*", "*"),
+    ],
+)
+def test_a_plan_that_opens_every_state_is_named(action, place, plans):
+    policy = one(plans["account"], "aws_iam_role_policy", "dev-plan")
+    written(policy, [{"Effect": "Allow", "Action": action, "Resource": place}])
+    expect(plans, "dev-plan", f"a plan does not need {action} everywhere")
 
 
 def test_a_policy_that_nobody_could_look_at_is_named(plans, prod):
