@@ -42,11 +42,18 @@ def check_all(root: Path = ROOT, work: Path = WORK) -> Verdict:
     said = [f"{len(checked) - 1} roots laid out, initialised and validated; {tests} tests"]
     said += [f"{name}: {len(plan.resources)} resources" for name, plan in plans.items()]
     # Where Terraform itself finds a fault, what it would plan says nothing yet.
+    faults = faults or unplanned(plans)
     if not faults:
         keep_plans(plans, root, work)
         faults += check_policy(plans)
         faults += _beside_gitops(root, plans, said)
     return Verdict(said, sorted(set(faults)))
+
+
+def unplanned(plans: dict[str, Plan]) -> list[Fault]:
+    """A rule says nothing of a root that it does not see."""
+    said = "no test named `whole` has planned it"
+    return [Fault("every-root", root, said) for root in PLANNED if root not in plans]
 
 
 def _beside_gitops(root: Path, plans: dict[str, Plan], said: list[str]) -> list[Fault]:
@@ -72,9 +79,9 @@ def plans_of(root: Path = ROOT, work: Path = WORK) -> dict[str, Plan]:
     if (kept := _file(root, work)).exists():
         return read_plans(kept)
     checked = Terraform(root / "terraform", work).check(PLANNED)
-    if faults := [fault for one in checked.values() for fault in one.faults]:
-        raise CannotPlan(str(faults[0]))
     plans = {name: one.plan for name, one in checked.items() if one.plan}
+    if faults := [fault for one in checked.values() for fault in one.faults] or unplanned(plans):
+        raise CannotPlan(str(faults[0]))
     keep_plans(plans, root, work)
     return plans
 

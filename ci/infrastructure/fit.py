@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from ci.infrastructure.sizes import check_hours, check_sizes
@@ -63,6 +64,7 @@ def check_fit(plans: dict[str, Plan], tree: Tree, code: Code) -> Iterator[Fault]
         yield from _databases(plan, services)
         yield from _networks(plan, environment)
         yield from _places(plan, environment)
+        yield from _certificate(plan, environment)
         yield from _balancer(plan, environment)
         yield from _add_ons(plan, tree)
         nodes = nodes_of(plan)
@@ -93,7 +95,7 @@ def _services(services: dict[str, Stands], tree: Tree, code: Code) -> Iterator[F
 def _repositories(account: Plan, tree: Tree) -> Iterator[Fault]:
     made = {one.values["name"] for one in account.of_kind("aws_ecr_repository")}
     for environment in tree.environments.values():
-        for image in sorted({image for pod in environment.pods() for image in _images(pod.spec)}):
+        for image in sorted(_images(environment)):
             found = REGISTRY.match(image)
             if found and found[3].partition("@")[0] not in made:
                 yield Fault("repository", environment.name, f"{found[3]} is in no repository")
@@ -101,9 +103,8 @@ def _repositories(account: Plan, tree: Tree) -> Iterator[Fault]:
                 yield Fault("repository", environment.name, f"{image} is not ours")
 
 
-def _images(pod: Body) -> Iterator[str]:
-    for container in [*pod.get("initContainers", []), *pod["containers"]]:
-        yield container["image"]
+def _images(environment: Environment) -> set[str]:
+    return {one["image"] for pod in environment.pods() for one in pod.containers}
 
 
 def _secrets(plan: Plan, environment: Environment) -> Iterator[Fault]:
@@ -163,7 +164,8 @@ def _ports(plan: Plan) -> dict[str, int]:
 
 def _places(plan: Plan, environment: Environment) -> Iterator[Fault]:
     """The region, and the account that certificate and registry are in."""
-    region = plan.outputs["platform"]["region"]
+    platform = plan.outputs["platform"]
+    region, account = platform["region"], platform["account_id"]
     for body in environment.of_kind("SecretStore"):
         said = body["spec"]["provider"]["aws"]["region"]
         if said != region:
@@ -172,8 +174,16 @@ def _places(plan: Plan, environment: Environment) -> Iterator[Fault]:
             )
     for body in environment.of_kind("EnvoyProxy"):
         for found in filter(None, map(CERTIFICATE.match, texts(body))):
-            if found[1] != region:
-                yield Fault("place", environment.where(body), f"its certificate is in {found[1]}")
+            if (found[1], found[2]) != (region, account):
+                said = f"its certificate is in {found[1]} of {found[2]}"
+                yield Fault("place", environment.where(body), said)
+    for image in sorted(_images(environment)):
+        home = REGISTRY.match(image)
+        if home and (home[2], home[1]) != (region, account):
+            yield Fault("place", environment.name, f"{image} is in {home[2]} of {home[1]}")
+
+
+def _certificate(plan: Plan, environment: Environment) -> Iterator[Fault]:
     for resource in plan.of_kind("aws_acm_certificate"):
         names = {resource.values["domain_name"], *resource.values["subject_alternative_names"]}
         for host in sorted(_hosts(environment)):
@@ -182,11 +192,11 @@ def _places(plan: Plan, environment: Environment) -> Iterator[Fault]:
 
 
 def _hosts(environment: Environment) -> set[str]:
-    return {
-        host
-        for body in environment.of_kind("HTTPRoute")
-        for host in body["spec"].get("hostnames", [])
-    }
+    """The services' own routes take every host; people are sent to `PUBLIC_URL`."""
+    routes, settings = environment.of_kind("HTTPRoute"), environment.of_kind("ConfigMap")
+    named = {host for body in routes for host in body["spec"].get("hostnames", [])}
+    urls = [body["data"]["PUBLIC_URL"] for body in settings if "PUBLIC_URL" in body["data"]]
+    return named | {urlsplit(url).hostname or url for url in urls}
 
 
 def _balancer(plan: Plan, environment: Environment) -> Iterator[Fault]:
@@ -203,6 +213,8 @@ def _add_ons(plan: Plan, tree: Tree) -> Iterator[Fault]:
     name = plan.outputs["platform"]["cluster"]["name"]
     roles = {(one.values["namespace"], one.values["service_account"]) for one in plan.of_kind(PODS)}
     add_ons = {element["name"]: element for element in add_ons_of(tree)}
+    for add_on in sorted(set(SPEAK_TO_AWS) - set(add_ons)):
+        yield Fault("role", "argocd/platform", f"there is no add-on {add_on}, which speaks to AWS")
     for add_on in sorted(set(SPEAK_TO_AWS) & set(add_ons)):
         wanted = (add_ons[add_on]["namespace"], _account_of(add_ons[add_on]))
         if wanted not in roles:

@@ -62,6 +62,27 @@ def test_a_store_of_secrets_in_another_region_is_named(expect, tree):
     expect("asks in eu-west-1")
 
 
+@pytest.mark.parametrize(
+    "place", ["eu-west-1:111122223333", "ap-south-1:999988887777"], ids=["region", "account"]
+)
+def test_a_certificate_from_elsewhere_is_named(place, expect, tree):
+    proxy = tree.environments["prod"].of_kind("EnvoyProxy")[0]
+    notes = proxy["spec"]["provider"]["kubernetes"]["envoyService"]["annotations"]
+    notes["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"] = (
+        f"arn:aws:acm:{place}:certificate/00000000-0000-0000-0000-000000000000"
+    )
+    expect("prod/foundation", f"its certificate is in {place.replace(':', ' of ')}")
+
+
+@pytest.mark.parametrize(
+    ("account", "region"), [("999988887777", "ap-south-1"), ("111122223333", "eu-west-1")]
+)
+def test_an_image_from_elsewhere_is_named(account, region, expect, tree):
+    pod = next(tree.environments["prod"].pods())
+    pod.containers[0]["image"] = f"{account}.dkr.ecr.{region}.amazonaws.com/railgate/order@sha256:0"
+    expect("prod", f"is in {region} of {account}")
+
+
 def test_a_load_balancer_that_bears_anothers_name_is_named(expect, tree):
     proxy = tree.environments["prod"].of_kind("EnvoyProxy")[0]
     notes = proxy["spec"]["provider"]["kubernetes"]["envoyService"]["annotations"]
@@ -80,10 +101,22 @@ def test_a_host_that_no_certificate_is_for_is_named(expect, tree):
     expect("no certificate is for elsewhere.example")
 
 
+def test_a_public_address_that_no_certificate_is_for_is_named(expect, tree):
+    for body in tree.environments["prod"].of_kind("ConfigMap"):
+        if "PUBLIC_URL" in body["data"]:
+            body["data"]["PUBLIC_URL"] = "https://elsewhere.example"
+    expect("prod: no certificate is for elsewhere.example")
+
+
 def test_an_add_on_under_another_name_has_no_role(expect, tree):
     secrets = next(one for one in add_ons_of(tree) if one["name"] == "external-secrets")
     secrets["source"]["helm"]["valuesObject"]["serviceAccount"] = {"name": "eso"}
     expect("external-secrets of railgate-prod is ('external-secrets', 'eso')", "no role")
+
+
+def test_an_add_on_that_was_renamed_takes_no_check_along(expect, tree):
+    next(one for one in add_ons_of(tree) if one["name"] == "karpenter")["name"] = "autoscaler"
+    expect("there is no add-on karpenter, which speaks to AWS")
 
 
 def test_an_add_on_on_both_sides_is_named(expect, prod):

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from ci.infrastructure import __main__ as infrastructure
 from ci.infrastructure import installing, terraform
+from ci.infrastructure.checking import PLANNED, unplanned
 from ci.infrastructure.terraform import NothingChecked, Terraform
 from ci.manifests.rendering import ROOT
 
@@ -53,6 +54,13 @@ def test_a_broken_reference_is_named_with_its_place(copied):
     except NothingChecked as why:
         pytest.skip(str(why))
     assert any("bootstrap" in str(fault) and "keys" in str(fault) for fault in checked.faults)
+
+
+@pytest.mark.parametrize("root", PLANNED)
+def test_a_root_that_no_test_has_planned_is_named(root, plans):
+    assert unplanned(plans) == []
+    del plans[root]
+    assert [fault.where for fault in unplanned(plans)] == [root]
 
 
 def test_without_terraform_nothing_is_called_good(monkeypatch, capsys, tmp_path):

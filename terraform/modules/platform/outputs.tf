@@ -6,6 +6,10 @@ output "region" {
   value = var.region
 }
 
+output "account_id" {
+  value = var.account_id
+}
+
 output "cluster" {
   value = {
     name               = module.eks.name
