@@ -2,10 +2,6 @@ output "name" {
   value = aws_eks_cluster.this.name
 }
 
-output "arn" {
-  value = aws_eks_cluster.this.arn
-}
-
 output "endpoint" {
   value = aws_eks_cluster.this.endpoint
 }

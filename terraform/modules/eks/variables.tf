@@ -20,10 +20,6 @@ variable "kubernetes_version" {
   type = string
 }
 
-variable "vpc_id" {
-  type = string
-}
-
 variable "control_subnet_ids" {
   description = "Where the control plane puts its feet."
   type        = list(string)

@@ -52,7 +52,6 @@ module "eks" {
   region                   = var.region
   account_id               = var.account_id
   kubernetes_version       = var.cluster.kubernetes_version
-  vpc_id                   = module.vpc.vpc_id
   control_subnet_ids       = module.vpc.closed_subnet_ids.control
   node_subnet_ids          = module.vpc.private_subnet_ids
   public_access_cidrs      = var.cluster.public_access_cidrs

@@ -60,9 +60,9 @@ output "secret_names" {
   value = module.secrets.names
 }
 
-# What Argo CD must know of this cluster, as the object that it reads: `make cluster-secret ENV=dev |
-# kubectl apply -f -` in the hub, nothing is copied by hand. There is no secret in it: Argo CD proves
-# itself by its role.
+# How Argo CD reaches this cluster, as the object that it reads: `make cluster-secret ENV=dev | kubectl
+# apply -f -` in the hub. There is no secret in it: Argo CD proves itself by its role. Certificate, networks
+# and the nodes' profile are written into gitops by hand, and the gate compares what a plan knows of them.
 output "argocd_cluster" {
   value = yamlencode({
     apiVersion = "v1"
@@ -70,20 +70,7 @@ output "argocd_cluster" {
     metadata = {
       name      = "cluster-${module.eks.name}"
       namespace = "argocd"
-      labels = {
-        "argocd.argoproj.io/secret-type" = "cluster"
-        "railgate.example/environment"   = var.environment
-      }
-      annotations = {
-        "railgate.example/certificate"    = aws_acm_certificate.this.arn
-        "railgate.example/database-cidr"  = module.vpc.cidrs.database
-        "railgate.example/mail-cidr"      = module.vpc.cidrs.mail
-        "railgate.example/node-profile"   = module.eks.node_profile
-        "railgate.example/redis-cidr"     = module.vpc.cidrs.cache
-        "railgate.example/interruptions"  = module.eks.interruption_queue
-        "railgate.example/vpc"            = module.vpc.vpc_id
-        "railgate.example/account-region" = "${var.account_id}/${var.region}"
-      }
+      labels    = { "argocd.argoproj.io/secret-type" = "cluster" }
     }
     type = "Opaque"
     stringData = {

@@ -2,7 +2,3 @@ output "names" {
   description = "Service -> key in Secrets Manager."
   value       = { for service, secret in aws_secretsmanager_secret.this : service => secret.name }
 }
-
-output "arns" {
-  value = [for secret in aws_secretsmanager_secret.this : secret.arn]
-}

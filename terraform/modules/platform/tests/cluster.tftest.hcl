@@ -9,7 +9,6 @@ variables {
   region              = "ap-south-1"
   account_id          = "111122223333"
   kubernetes_version  = "1.35"
-  vpc_id              = "vpc-1"
   control_subnet_ids  = ["subnet-1", "subnet-2"]
   node_subnet_ids     = ["subnet-3", "subnet-4"]
   public_access_cidrs = []

@@ -1,3 +1,0 @@
-output "vault_arn" {
-  value = aws_backup_vault.this.arn
-}

@@ -1,3 +1,0 @@
-output "topic_arn" {
-  value = aws_sns_topic.alarms.arn
-}
