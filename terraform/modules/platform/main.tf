@@ -8,7 +8,7 @@ locals {
   secrets = toset(concat([for name, service in local.services : name if service.secret], ["alerting"]))
   keys = {
     cluster = { says = "Secrets of the cluster", services = [], is_for_logs = false }
-    data    = { says = "Database, cache and backups", services = [], is_for_logs = false }
+    stores  = { says = "Database, cache and backups", services = [], is_for_logs = false }
     logs    = { says = "Logs", services = [], is_for_logs = true }
     secrets = { says = "What Secrets Manager keeps", services = [], is_for_logs = false }
     alarms = {
@@ -82,7 +82,7 @@ module "database" {
   is_multi_az              = var.database.is_multi_az
   is_protected             = var.database.is_protected
   backup_retention_days    = var.database.backup_retention_days
-  key_arn                  = module.key["data"].arn
+  key_arn                  = module.key["stores"].arn
   log_key_arn              = module.key["logs"].arn
   log_retention_days       = var.cluster.log_retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
@@ -100,7 +100,7 @@ module "cache" {
   services           = local.caches
   node_type          = var.cache.node_type
   nodes              = var.cache.nodes
-  key_arn            = module.key["data"].arn
+  key_arn            = module.key["stores"].arn
   log_key_arn        = module.key["logs"].arn
   log_retention_days = var.cluster.log_retention_days
 }
@@ -124,7 +124,7 @@ module "backup" {
   copy_vault_arn           = var.backup.copy_vault_arn
   restore_subnet_group     = local.name
   restore_security_group   = module.database.security_group_id
-  key_arn                  = module.key["data"].arn
+  key_arn                  = module.key["stores"].arn
   permissions_boundary_arn = var.permissions_boundary_arn
 }
 

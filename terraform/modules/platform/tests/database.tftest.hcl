@@ -16,7 +16,7 @@ variables {
   is_multi_az           = false
   is_protected          = false
   backup_retention_days = 1
-  key_arn               = "arn:aws:kms:ap-south-1:111122223333:key/data"
+  key_arn               = "arn:aws:kms:ap-south-1:111122223333:key/stores"
   log_key_arn           = "arn:aws:kms:ap-south-1:111122223333:key/logs"
   log_retention_days    = 7
 }
