@@ -7,6 +7,7 @@ import sys
 
 from ci.manifests.admission import check_admission
 from ci.manifests.alerting import check_alerting
+from ci.manifests.capacity import check_capacity
 from ci.manifests.code import read_code
 from ci.manifests.delivery import check_delivery
 from ci.manifests.edges import check_edges
@@ -39,6 +40,7 @@ def main() -> int:
         check_monitoring(tree, code),
         check_alerting(tree),
         check_admission(tree),
+        check_capacity(tree),
     ):
         faults += found
     for environment in tree.environments.values():

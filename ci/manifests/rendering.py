@@ -220,3 +220,9 @@ def seconds(duration: str | int) -> int:
         return duration
     units = {"h": 3600, "m": 60, "s": 1, "": 1}
     return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms]?)", duration))
+
+
+def cpu(quantity: str | int) -> float:
+    """'500m' as Kubernetes writes processors."""
+    said = str(quantity)
+    return float(said[:-1]) / 1000 if said.endswith("m") else float(said)

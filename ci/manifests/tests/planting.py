@@ -3,6 +3,7 @@
 import pytest
 from ci.manifests.admission import check_admission
 from ci.manifests.alerting import check_alerting
+from ci.manifests.capacity import check_capacity
 from ci.manifests.delivery import check_delivery
 from ci.manifests.edges import check_edges
 from ci.manifests.fit import check_fit
@@ -23,6 +24,7 @@ def named(tree, code):
         *check_monitoring(tree, code),
         *check_alerting(tree),
         *check_admission(tree),
+        *check_capacity(tree),
     ]
     return sorted({str(fault) for fault in found})
 
