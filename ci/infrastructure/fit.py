@@ -70,7 +70,7 @@ def check_fit(plans: dict[str, Plan], tree: Tree, code: Code) -> Iterator[Fault]
         nodes = nodes_of(plan)
         yield from _nodes(plan, nodes)
         yield from _groups(plan, tree)
-        yield from check_sizes(plan, environment, nodes)
+        yield from check_sizes(plan, environment, nodes, code)
     yield from _clusters(plans, tree)
     yield from _sales_hours(plans, tree)
 

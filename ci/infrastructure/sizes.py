@@ -3,12 +3,14 @@ Whether what is rented is enough for what gitops allows: nodes for the quota of 
 connections for every pool of blue and green at their largest.
 """
 
-import math
 from collections.abc import Iterator
 
 from ci.infrastructure.terraform import Plan
+from ci.manifests.code import Code
+from ci.manifests.edges import RUNNING
 from ci.manifests.faults import Fault
-from ci.manifests.rendering import Body, Environment, name_of, seconds
+from ci.manifests.fit import given_to
+from ci.manifests.rendering import Body, Environment, PodTemplate, cpu, name_of, seconds
 
 # vCPU of the sizes of every family that is used here.
 CPUS = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16}
@@ -20,13 +22,14 @@ OTHERS_CPU = 3
 KEPT_CONNECTIONS = 20
 # The master, monitoring and a migration of each service.
 SPARE_CONNECTIONS = 20
-WORKER_CONNECTIONS = 4
 
 
-def check_sizes(plan: Plan, environment: Environment, nodes: list[Body]) -> Iterator[Fault]:
+def check_sizes(
+    plan: Plan, environment: Environment, nodes: list[Body], code: Code
+) -> Iterator[Fault]:
     """`nodes` is what Karpenter may rent beside the managed group (gitops/nodes/<cluster>)."""
     yield from _nodes(plan, environment, nodes)
-    yield from _connections(plan, environment)
+    yield from _connections(plan, environment, code)
     yield from _versions(plan, environment)
 
 
@@ -71,11 +74,6 @@ def _cpu_of(body: Body) -> float:
     return sum(cpu(one["resources"]["requests"]["cpu"]) for one in containers)
 
 
-def cpu(quantity: str | int) -> float:
-    said = str(quantity)
-    return float(said[:-1]) / 1000 if said.endswith("m") else float(said)
-
-
 def check_hours(plan: Plan, windows: list[Body]) -> Iterator[Fault]:
     """`windows` are the hours in which nothing is released; the nodes stand ready by then."""
     clock = [
@@ -98,30 +96,42 @@ def _minute(schedule: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
-def _connections(plan: Plan, environment: Environment) -> Iterator[Fault]:
+def _connections(plan: Plan, environment: Environment, code: Code) -> Iterator[Fault]:
     for group in plan.of_kind("aws_db_parameter_group"):
         parameters = {one["name"]: one["value"] for one in group.values["parameter"]}
         allowed = int(parameters["max_connections"]) - KEPT_CONNECTIONS
-        wanted = most_connections(environment)
+        wanted = most_connections(environment, code)
         if allowed < wanted:
             yield Fault("size", group.where, f"{allowed} connections, {wanted} may be asked for")
 
 
-def most_connections(environment: Environment) -> int:
-    """A process never holds more than it has threads, whatever its pool would give."""
-    most = 0
-    for scaler in environment.of_kind("HorizontalPodAutoscaler"):
-        rollout = environment.named("Rollout", name_of(scaler))
-        if rollout is None:
+def most_connections(environment: Environment, code: Code) -> int:
+    """A thread holds one connection at a time, and each pool keeps what all of them once held."""
+    most = SPARE_CONNECTIONS
+    for pod in environment.pods():
+        service = code.services.get(pod.service)
+        if service is None or not service.reads("DATABASE_URL") or pod.part not in RUNNING:
             continue
-        container = rollout["spec"]["template"]["spec"]["containers"][0]
-        said = {one["name"]: one.get("value", "") for one in container["env"]}
-        both = 2 * scaler["spec"]["maxReplicas"]
-        if preview := rollout["spec"]["strategy"]["blueGreen"].get("previewReplicaCount"):
-            both = scaler["spec"]["maxReplicas"] + preview
-        most += both * int(said["WEB_WORKERS"]) * int(said["WEB_THREADS"])
-    workers = sum(b["spec"].get("replicas", 1) for b in environment.of_kind("Deployment"))
-    return math.ceil(most + workers * WORKER_CONNECTIONS + SPARE_CONNECTIONS)
+        given = {one.variable: one.default for one in service.settings} | given_to(environment, pod)
+        of_a_pool = int(given["DATABASE_POOL_SIZE"] or 0) + code.overflow
+        if pod.part == "web":
+            held = service.pools * min(int(given["WEB_THREADS"] or 0), of_a_pool)
+            held *= int(given["WEB_WORKERS"] or 0)
+        else:
+            # What the outbox does runs by itself, beside the loop's own transactions.
+            held = 2 * min(service.loops, of_a_pool)
+        most += held * _pods_at_most(environment, pod)
+    return most
+
+
+def _pods_at_most(environment: Environment, pod: PodTemplate) -> int:
+    """Of a web part blue and green."""
+    scaler = environment.named("HorizontalPodAutoscaler", pod.name)
+    body = environment.named(pod.kind, pod.name) or {"spec": {}}
+    if scaler is None:
+        return int(body["spec"].get("replicas", 1))
+    most = int(scaler["spec"]["maxReplicas"])
+    return most + int(body["spec"]["strategy"]["blueGreen"].get("previewReplicaCount", most))
 
 
 def _versions(plan: Plan, environment: Environment) -> Iterator[Fault]:

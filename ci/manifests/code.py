@@ -28,6 +28,8 @@ SERIES = {
     "Histogram": ("_bucket", "_count", "_sum"),
     "Summary": ("_count", "_sum"),
 }
+# Who runs statements by themselves opens an engine for them, which has a pool of its own.
+BY_THEMSELVES = {"AUTOCOMMIT", "read_rows", "run_statement"}
 VERBS = {"route", "get", "put", "post", "patch", "delete"}
 
 
@@ -41,11 +43,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class ServiceCode:
+    """`loops` are its worker's, `pools` those that a process of its web part has connections in."""
+
     name: str
     settings: tuple[Setting, ...]
     has_worker: bool
     has_migrations: bool
     sends_mail: bool
+    loops: int = 0
+    pools: int = 1
 
     def reads(self, variable: str) -> bool:
         return any(setting.variable == variable for setting in self.settings)
@@ -66,6 +72,7 @@ class Code:
     metric: str
     modules: frozenset[str]
     health_paths: frozenset[str]
+    overflow: int = 0
     series: frozenset[str] = frozenset()
     url_rules: frozenset[str] = frozenset()
 
@@ -97,6 +104,7 @@ def read_code(root: Path = ROOT) -> Code:
         health_paths=frozenset(
             re.findall(r'\.get\("(/\w+)"\)', (chassis / "health.py").read_text())
         ),
+        overflow=_overflow(chassis / "database.py"),
         series=frozenset(_series(root)),
         url_rules=frozenset(_url_rules(home for home in homes if _is_service(home))),
     )
@@ -111,6 +119,34 @@ def _service(home: Path, common: tuple[Setting, ...]) -> ServiceCode:
         has_worker=(home / "worker.py").exists(),
         has_migrations=(home / "migrations").is_dir(),
         sends_mail=any("from chassis.mail import" in path.read_text() for path in files),
+        loops=_loops(home / "worker.py"),
+        pools=1 + any(_imported(path, "chassis.database") & BY_THEMSELVES for path in files),
+    )
+
+
+def _loops(worker: Path) -> int:
+    tree = ast.parse(worker.read_text() if worker.exists() else "")
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return sum(ast.unparse(call.func) == "Loop" for call in calls)
+
+
+def _imported(path: Path, module: str) -> set[str]:
+    return {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for alias in node.names
+    }
+
+
+def _overflow(path: Path) -> int:
+    """How many connections a pool opens beyond its size."""
+    found = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Dict))
+    return next(
+        ast.literal_eval(value)
+        for options in found
+        for key, value in zip(options.keys, options.values, strict=True)
+        if key is not None and ast.unparse(key) == "'max_overflow'"
     )
 
 

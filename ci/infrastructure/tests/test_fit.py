@@ -2,6 +2,8 @@
 Faults between terraform and what counts on it, planted on either side. The control comes first.
 """
 
+import dataclasses
+
 import pytest
 from ci.infrastructure.fit import add_ons_of, check_fit, read_services
 from ci.infrastructure.sizes import floor_cpu, most_connections
@@ -185,8 +187,26 @@ def test_pods_judged_by_another_kubernetes_are_named(expect, prod):
 
 def test_sizes_are_read_from_what_is_rendered(tree):
     prod = tree.environments["prod"]
-    assert most_connections(prod) > 2 * 40 * 2 * 4
     assert floor_cpu(prod) > floor_cpu(tree.environments["dev"])
+
+
+def test_a_statement_by_itself_has_a_connection_beside_the_sessions(tree, code):
+    """Two colours of at most 12 pods, 2 processes, 4 threads, and 2 workers with their loops."""
+    prod = tree.environments["prod"]
+    of_all = most_connections(prod, code)
+    for service, pools, loops in (("order", 2, 5), ("ticket", 1, 1)):
+        others = {name: one for name, one in code.services.items() if name != service}
+        without = most_connections(prod, dataclasses.replace(code, services=others))
+        assert of_all - without == 2 * 12 * 2 * pools * 4 + 2 * 2 * loops
+
+
+def test_a_smaller_pool_bounds_what_its_threads_hold(tree, code):
+    prod = tree.environments["prod"]
+    before = most_connections(prod, code)
+    for body in prod.of_kind("ConfigMap"):
+        if body["metadata"]["name"].startswith("ticket-settings"):
+            body["data"]["DATABASE_POOL_SIZE"] = "1"
+    assert before - most_connections(prod, code) == 2 * 12 * 2 * (4 - 1 - code.overflow)
 
 
 def test_the_database_is_the_one_that_the_tests_run_against(prod):
