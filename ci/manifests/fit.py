@@ -12,6 +12,8 @@ from ci.manifests.references import inputs_of, secret_keys
 from ci.manifests.rendering import Environment, PodTemplate, Tree, name_of, seconds, wave_of
 
 STOP_MARGIN_SECONDS = 5
+# What AWS says of a standby in another zone.
+FAILOVER_SECONDS = 120
 LOCAL = ("http://127.0.0.1", "smtp://127.0.0.1")
 ONE_OFF = {"ACCOUNT_PASSWORD", "NUMBER"}
 
@@ -27,6 +29,7 @@ def check_fit(tree: Tree, code: Code) -> Iterator[Fault]:
                 yield from _settings(environment, pod, known)
             yield from _commands(pod, code)
             yield from _stopping(pod, code)
+            yield from _failover(pod)
             yield from _waves(environment, pod)
         yield from _keepalive(environment, code)
         yield from _prefixes(environment, code)
@@ -130,6 +133,18 @@ def _stopping(pod: PodTemplate, code: Code) -> Iterator[Fault]:
     if granted < needed:
         what = f"is killed after {granted} s and needs {needed} s to stop"
         yield Fault("stopping", pod.where, what)
+
+
+def _failover(pod: PodTemplate) -> Iterator[Fault]:
+    """The database goes for all pods at once: what empties or restarts them all answers nobody."""
+    if pod.part != "web" or pod.labels.get("railgate.example/database") != "true":
+        return
+    for kind, what in (("readinessProbe", "taken out"), ("livenessProbe", "restarted")):
+        probe = pod.spec["containers"][0].get(kind) or {}
+        borne = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
+        if borne <= FAILOVER_SECONDS:
+            said = f"is {what} after {borne} s, the database fails over in {FAILOVER_SECONDS} s"
+            yield Fault("probes", pod.where, said)
 
 
 def _waves(environment: Environment, pod: PodTemplate) -> Iterator[Fault]:

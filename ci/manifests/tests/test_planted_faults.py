@@ -176,6 +176,14 @@ def test_a_liveness_probe_that_asks_the_database_is_named(tree, prod, code):
     expect(tree, code, "Rollout order", "readiness and liveness ask the same")
 
 
+@pytest.mark.parametrize(
+    ("probe", "named"), [("readinessProbe", "taken out after 20"), ("livenessProbe", "restarted")]
+)
+def test_a_service_that_a_failover_would_empty_is_named(tree, prod, code, probe, named):
+    container_of(rollout(prod))[probe]["failureThreshold"] = 4
+    expect(tree, code, "Rollout order", f"is {named}", "s, the database fails over in 120 s")
+
+
 def test_a_secret_in_git_is_named(tree, prod, code):
     prod.folders["order"].append(
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "data": {}}
