@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ci.manifests.code import Code
 from ci.manifests.faults import Fault
+from ci.manifests.references import inputs_of
 from ci.manifests.rendering import Body, Environment, Tree, name_of, seconds, wave_of
 
 TARGET_PERCENT = 85
@@ -14,6 +15,7 @@ HOURS = {("30 7 * * *", "2h"), ("30 13 * * *", "2h")}
 HOURS_UTC = {("30 1 * * *", "2h"), ("30 7 * * *", "2h")}
 WAITED_FOR = "railgate.example/waited-for"
 HEALTH = "resource.customizations.health.argoproj.io_"
+ARGO_CD = "argocd.argoproj.io"
 HASH_POINTER = "/spec/selector/rollouts-pod-template-hash"
 PINNED = re.compile(r"^v?\d+\.\d+\.\d+$")
 
@@ -23,6 +25,7 @@ def check_delivery(tree: Tree, code: Code) -> Iterator[Fault]:
         for rollout in environment.of_kind("Rollout"):
             yield from _blue_green(environment, rollout)
             yield from _clocks(environment, rollout, code)
+        yield from _way_back(environment)
         for template in environment.of_kind("AnalysisTemplate"):
             yield from _analysis(environment.where(template), template, code)
         for scaler in environment.of_kind("HorizontalPodAutoscaler"):
@@ -68,6 +71,22 @@ def _clocks(environment: Environment, rollout: Body, code: Code) -> Iterator[Fau
         yield Fault("clocks", where, what)
     if spec.get("progressDeadlineSeconds", 600) <= kept:
         yield Fault("clocks", where, "progressDeadlineSeconds must be above scaleDownDelaySeconds")
+
+
+def _way_back(environment: Environment) -> Iterator[Fault]:
+    """A ReplicaSet that is gone back to names settings that Git has forgotten."""
+    for pod in (one for one in environment.pods() if one.kind == "Rollout"):
+        for kind, name, _ in inputs_of(pod):
+            body = environment.named(kind, name) if kind == "ConfigMap" else None
+            if body is None:
+                continue
+            said = body["metadata"].get("annotations") or {}
+            if "Prune=false" not in said.get(f"{ARGO_CD}/sync-options", ""):
+                what = f"ConfigMap {name} is pruned: there is no way back over a changed setting"
+                yield Fault("back", pod.where, what)
+            if "IgnoreExtraneous" not in said.get(f"{ARGO_CD}/compare-options", ""):
+                what = f"ConfigMap {name} would be drift as soon as another replaces it"
+                yield Fault("back", pod.where, what)
 
 
 def _duration(template: Body) -> int:

@@ -110,6 +110,17 @@ def test_a_blue_that_goes_before_the_verdict_is_named(tree, prod, code):
     expect(tree, code, "Rollout order", "blue goes after 60 s", "need 330 s")
 
 
+@pytest.mark.parametrize(
+    ("annotation", "named"),
+    [("sync-options", "there is no way back"), ("compare-options", "would be drift")],
+)
+def test_settings_that_an_older_version_would_miss_are_named(tree, prod, code, annotation, named):
+    found = (body["metadata"] for body in prod.of_kind("ConfigMap"))
+    settings = next(one for one in found if one["name"].startswith("order-settings"))
+    del settings["annotations"][f"argocd.argoproj.io/{annotation}"]
+    expect(tree, code, "Rollout order", f"ConfigMap {settings['name']}", named)
+
+
 def test_an_analysis_that_trips_over_no_data_is_named(tree, prod, code):
     metric = prod.named("AnalysisTemplate", "release-health")["spec"]["metrics"][1]
     metric["successCondition"] = "result[0] <= 0.01"
