@@ -35,6 +35,7 @@ def check_delivery(tree: Tree, code: Code) -> Iterator[Fault]:
     yield from _hours(tree)
     yield from _application_sets(tree)
     yield from _order(tree)
+    yield from _people(tree)
 
 
 def _blue_green(environment: Environment, rollout: Body) -> Iterator[Fault]:
@@ -246,3 +247,17 @@ def _order(tree: Tree) -> Iterator[Fault]:
     if WAITED_FOR in (services["metadata"].get("labels") or {}):
         what = "one sick service would hold up everything that Argo CD is told"
         yield Fault("order", "argocd: services", what)
+
+
+def _people(tree: Tree) -> Iterator[Fault]:
+    """Somebody can sign in, and who may act can see what he acts on."""
+    data = (_argocd(tree, "ConfigMap", "argocd-cm") or {"data": {}})["data"]
+    if data.get("admin.enabled") == "false" and not {"oidc.config", "dex.config"} & set(data):
+        what = "nobody can sign in: neither a password nor an identity provider"
+        yield Fault("people", "argocd: argocd-cm", what)
+    for project in (body for body in tree.argocd if body["kind"] == "AppProject"):
+        for role in project["spec"].get("roles", []):
+            rights = {tuple(policy.split(", ")[2:4]) for policy in role["policies"]}
+            if ("applications", "get") not in rights:
+                what = f"{role['name']} may act on Applications and see none"
+                yield Fault("people", f"argocd: {name_of(project)}", what)

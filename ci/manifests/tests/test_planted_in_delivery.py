@@ -195,3 +195,16 @@ def test_a_difference_that_freezes_images_is_named(tree, code):
 def test_a_parameter_that_may_be_missing_is_named(tree, code):
     services_set(tree)["spec"]["goTemplateOptions"] = []
     expect(tree, code, "services", "misspelt parameter")
+
+
+def test_an_argo_cd_that_nobody_can_sign_in_to_is_named(tree, code):
+    found = (one for one in tree.argocd if one["kind"] == "ConfigMap")
+    del next(one for one in found if one["metadata"]["name"] == "argocd-cm")["data"]["oidc.config"]
+    expect(tree, code, "argocd-cm", "nobody can sign in")
+
+
+@pytest.mark.parametrize("name", ["platform", "railgate-staging", "railgate-prod"])
+def test_a_release_manager_who_sees_nothing_is_named(tree, code, name):
+    for role in project(tree, name)["spec"]["roles"]:
+        role["policies"] = [one for one in role["policies"] if ", get, " not in one]
+    expect(tree, code, name, "release-manager may act on Applications and see none")
