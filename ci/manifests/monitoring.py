@@ -44,6 +44,7 @@ EXPORTED = {
 }
 # Neither has a monitor of its own, so the stack must be told of it.
 TOLD_OF = {"argo-rollouts", "argo-cd"}
+EBS = "ebs.csi.aws.com"
 MEASURED_BY_AWS = {
     "AWS/RDS": {
         "CPUUtilization",
@@ -82,6 +83,7 @@ def check_monitoring(tree: Tree, code: Code) -> Iterator[Fault]:
         queries += asked
     yield from not_parsed(queries)
     yield from _told(tree)
+    yield from _kept(tree)
 
 
 def _boards(environment: Environment) -> Iterator[tuple[str, Body | None]]:
@@ -118,10 +120,31 @@ def _counted(tree: Tree, environment: Environment) -> set[str]:
     return found | recorded_in(environment)
 
 
-def _told(tree: Tree) -> Iterator[Fault]:
+def _values(tree: Tree) -> Body:
     source = add_ons(tree).get("monitoring") or {}
-    values = (source.get("helm") or {}).get("valuesObject") or {}
-    monitors = (values.get("prometheus") or {}).get("additionalServiceMonitors", [])
+    return (source.get("helm") or {}).get("valuesObject") or {}
+
+
+def _kept(tree: Tree) -> Iterator[Fault]:
+    """The month that the objectives are of, and silences, outlive their pods."""
+    values = _values(tree)
+    made = [one for one in values.get("extraManifests") or [] if one["kind"] == "StorageClass"]
+    classes = {name_of(one) for one in made if one["provisioner"] == EBS}
+    prometheus = (values.get("prometheus") or {}).get("prometheusSpec") or {}
+    alertmanager = (values.get("alertmanager") or {}).get("alertmanagerSpec") or {}
+    asked = {
+        "Prometheus": prometheus.get("storageSpec"),
+        "Alertmanager": alertmanager.get("storage"),
+    }
+    for name, storage in asked.items():
+        claim = ((storage or {}).get("volumeClaimTemplate") or {}).get("spec") or {}
+        if claim.get("storageClassName") not in classes:
+            what = f"{name} keeps nothing: it asks for no volume of a class that is made here"
+            yield Fault("storage", "argocd: monitoring", what)
+
+
+def _told(tree: Tree) -> Iterator[Fault]:
+    monitors = (_values(tree).get("prometheus") or {}).get("additionalServiceMonitors", [])
     for missing in sorted(TOLD_OF - {monitor["name"] for monitor in monitors}):
         yield Fault("monitor", "argocd: monitoring", f"Prometheus is not told to scrape {missing}")
 

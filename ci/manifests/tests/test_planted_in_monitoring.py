@@ -107,10 +107,30 @@ def test_an_alert_on_a_metric_of_an_add_on_that_is_gone_is_named(tree, code):
 
 
 def test_a_controller_that_prometheus_is_not_told_of_is_named(tree, code):
-    monitoring = next(one for one in elements(tree) if one["name"] == "monitoring")
-    prometheus = monitoring["source"]["helm"]["valuesObject"]["prometheus"]
-    prometheus["additionalServiceMonitors"] = []
+    monitoring_values(tree)["prometheus"]["additionalServiceMonitors"] = []
     expect(tree, code, "monitoring", "not told to scrape argo-rollouts")
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "field"),
+    [
+        ("Prometheus", "prometheusSpec", "storageSpec"),
+        ("Alertmanager", "alertmanagerSpec", "storage"),
+    ],
+)
+def test_monitoring_that_forgets_all_with_its_pod_is_named(tree, code, name, spec, field):
+    del monitoring_values(tree)[name.lower()][spec][field]
+    expect(tree, code, "argocd: monitoring", f"{name} keeps nothing")
+
+
+def test_a_volume_of_a_class_that_nobody_makes_is_named(tree, code):
+    monitoring_values(tree)["extraManifests"][0]["provisioner"] = "kubernetes.io/aws-ebs"
+    expect(tree, code, "argocd: monitoring", "Prometheus keeps nothing")
+
+
+def monitoring_values(tree):
+    monitoring = next(one for one in elements(tree) if one["name"] == "monitoring")
+    return monitoring["source"]["helm"]["valuesObject"]
 
 
 def elements(tree):
