@@ -123,7 +123,8 @@ def _receivers(environment: Environment, body: Body) -> Iterator[Fault]:
 
 def _reached(environment: Environment, body: Body) -> Iterator[Fault]:
     where, channels, root = environment.where(body), _channels(body), body["spec"]["route"]
-    for name, rule in alerts_in(environment).items():
+    for rule in alerts_in(environment):
+        name = rule["alert"]
         labels = {"alertname": name, "namespace": f"railgate-{environment.name}"} | rule["labels"]
         reached = channels.get(route_of(root, labels)["receiver"], set())
         if not reached:
@@ -138,7 +139,7 @@ def _reached(environment: Environment, body: Body) -> Iterator[Fault]:
 
 
 def _inhibitions(environment: Environment, body: Body) -> Iterator[Fault]:
-    known = OF_THE_STACK | alerts_in(environment).keys()
+    known = OF_THE_STACK | {rule["alert"] for rule in alerts_in(environment)}
     for rule in body["spec"].get("inhibitRules", []):
         for matcher in rule["sourceMatch"] + rule["targetMatch"]:
             if matcher["name"] != "alertname":

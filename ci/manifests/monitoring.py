@@ -4,11 +4,13 @@ whole and tell each other apart, and every alert says how bad it is and what to 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 
 from ci.manifests.code import Code
+from ci.manifests.edges import GATEWAY
 from ci.manifests.faults import Fault
 from ci.manifests.promql import (
     Query,
@@ -18,12 +20,14 @@ from ci.manifests.promql import (
     queries_of_rules,
     recorded_in,
 )
-from ci.manifests.rendering import Body, Environment, Tree, add_ons, name_of
+from ci.manifests.rendering import Body, Environment, Tree, add_ons, name_of, selects
 
 LABEL = "grafana_dashboard"
 SEVERITIES = {"page", "ticket"}
 COLUMNS = 24
 PROBES = {"/metrics"}
+ENVOY = "envoy"
+ABSENT = re.compile(r'^absent\(up\{[^}]*\bjob="([^"]+)"[^}]*\} == 1\)$')
 # What the add-ons count: the add-on that must be there, and the names that are asked of it.
 EXPORTED = {
     "monitoring": {
@@ -41,6 +45,7 @@ EXPORTED = {
         "rollout_info",
     },
     "argo-cd": {"argocd_app_info"},
+    "envoy-gateway": {"envoy_http_downstream_rq_xx"},
 }
 # Neither has a monitor of its own, so the stack must be told of it.
 TOLD_OF = {"argo-rollouts", "argo-cd"}
@@ -79,6 +84,7 @@ def check_monitoring(tree: Tree, code: Code) -> Iterator[Fault]:
         ]
         yield from _names(asked, code, _counted(tree, environment))
         yield from _alerts(environment)
+        yield from _presence(environment)
         yield from _shapes(environment, boards)
         queries += asked
     yield from not_parsed(queries)
@@ -160,13 +166,32 @@ def _names(queries: list[Query], code: Code, counted: set[str]) -> Iterator[Faul
 
 
 def _alerts(environment: Environment) -> Iterator[Fault]:
-    for name, rule in alerts_in(environment).items():
-        where = f"{rule['where']} {name}"
+    for rule in alerts_in(environment):
+        where = f"{rule['where']} {rule['alert']}"
         if (rule.get("labels") or {}).get("severity") not in SEVERITIES:
             yield Fault("alert", where, f"its severity is none of {', '.join(sorted(SEVERITIES))}")
         for wanted in ("summary", "runbook_url"):
             if not (rule.get("annotations") or {}).get(wanted):
                 yield Fault("alert", where, f"has no {wanted}")
+
+
+def _presence(environment: Environment) -> Iterator[Fault]:
+    """What is gone as a whole counts nothing, so its absence must page."""
+    asked = {
+        found[1]
+        for rule in alerts_in(environment)
+        if (rule.get("labels") or {}).get("severity") == "page"
+        and (found := ABSENT.match(rule["expr"]))
+    }
+    for rollout in environment.of_kind("Rollout"):
+        if name_of(rollout) not in asked:
+            where = environment.where(rollout)
+            yield Fault("alert", where, "nobody is woken when none of its pods is left")
+    _, gateway = GATEWAY
+    monitors = (body["spec"] for body in environment.of_kind("PodMonitor"))
+    is_scraped = any(selects(one["selector"], gateway) for one in monitors)
+    if not is_scraped or ENVOY not in asked:
+        yield Fault("alert", environment.name, "nobody is woken when the gateway is gone")
 
 
 def _shapes(environment: Environment, boards: dict[str, Body | None]) -> Iterator[Fault]:

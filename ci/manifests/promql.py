@@ -82,14 +82,15 @@ def recorded_in(environment: Environment) -> set[str]:
     }
 
 
-def alerts_in(environment: Environment) -> dict[str, dict]:
-    return {
-        rule["alert"]: rule | {"where": f"{environment.name}: {name_of(body)}"}
+def alerts_in(environment: Environment) -> list[dict]:
+    """Several may have one name, told apart by their labels."""
+    return [
+        rule | {"where": f"{environment.name}: {name_of(body)}"}
         for body in environment.of_kind("PrometheusRule")
         for group in body["spec"]["groups"]
         for rule in group["rules"]
         if "alert" in rule
-    }
+    ]
 
 
 def promtool() -> str | None:

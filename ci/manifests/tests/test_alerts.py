@@ -119,9 +119,43 @@ def test_the_latency_is_that_of_95_in_100(rules):
     assert not contradicted(rules, series=series, answers=[("asked:p95_seconds", [0.25])])
 
 
+UP = 'up{namespace="railgate-prod",job="%s"}'
+JOBS = ["order", "payment", "registration", "ticket", "waitingroom", "envoy"]
+
+
 def test_pods_that_prometheus_does_not_see_are_noticed(rules):
     answers = [("asked:is_scraped", [])]
-    assert not contradicted(rules, series=[], answers=answers, alerts=[("NobodyIsScraped", 1)])
+    alerts = [("NobodyIsScraped", len(JOBS))]
+    assert not contradicted(rules, series=[], answers=answers, alerts=alerts)
+
+
+@pytest.mark.parametrize("gone", JOBS)
+def test_one_service_of_which_nothing_is_left_pages(rules, gone):
+    others = [(UP % job, "1+0") for job in JOBS if job != gone]
+    there = f'count(ALERTS{{alertname="NobodyIsScraped", job="{gone}", alertstate="firing"}})'
+    for series in (others, [*others, (UP % gone, "0+0")]):
+        alerts = [("NobodyIsScraped", 1)]
+        assert not contradicted(rules, series=series, answers=[(there, [1])], alerts=alerts)
+    assert not contradicted(
+        rules, series=[*others, (UP % gone, "1+0")], alerts=[("NobodyIsScraped", 0)]
+    )
+
+
+ENVOY = (
+    'envoy_http_downstream_rq_xx{namespace="railgate-prod",job="envoy",'
+    'envoy_http_conn_manager_prefix="%s",envoy_response_code_class="%s"}'
+)
+
+
+def test_what_the_gateway_answers_where_no_service_is_pages(rules):
+    series = [(ENVOY % ("http-10443", "2"), "0+90"), (ENVOY % ("http-10443", "5"), "0+10")]
+    assert not contradicted(rules, series=series, alerts=[("GatewayAnswersErrors", 1)])
+
+
+def test_the_gateways_own_pages_hide_no_errors_and_are_none(rules):
+    own = [(ENVOY % ("admin", "2"), "0+9000"), (ENVOY % ("eg-ready-http", "5"), "0+9000")]
+    series = [(ENVOY % ("http", "2"), "0+999"), (ENVOY % ("http", "5"), "0+1")]
+    assert not contradicted(rules, series=own + series, alerts=[("GatewayAnswersErrors", 0)])
 
 
 FAILING = 'failing_checks_total{namespace="railgate-prod",job="%s",check="%s",pod="%s"}'

@@ -28,6 +28,12 @@ def rule(environment, alert):
     return next(one for group in groups for one in group["rules"] if one.get("alert") == alert)
 
 
+def presence(environment, job):
+    groups = environment.named("PrometheusRule", "objectives")["spec"]["groups"]
+    rules = next(group["rules"] for group in groups if group["name"] == "railgate-presence")
+    return next(one for one in rules if one["labels"]["job"] == job)
+
+
 def test_a_dashboard_that_asks_for_what_nobody_counts_is_named(tree, prod, code):
     change(prod, "rush", lambda board: first_panel(board)["targets"][0].update(expr="line_length"))
     expect(tree, code, "prod/foundation: ConfigMap dashboards rush.json", "asks for line_length")
@@ -93,6 +99,34 @@ def test_the_right_one_of_many_queries_is_named():
 def test_an_alert_that_does_not_say_what_to_do_is_named(tree, prod, code):
     del rule(prod, "SlowForTenMinutes")["annotations"]["runbook_url"]
     expect(tree, code, "SlowForTenMinutes", "has no runbook_url")
+
+
+@pytest.mark.parametrize("service", ["order", "payment", "registration", "ticket", "waitingroom"])
+def test_a_service_whose_absence_wakes_nobody_is_named(tree, prod, code, service):
+    presence(prod, service)["labels"]["severity"] = "ticket"
+    expect(tree, code, f"Rollout {service}", "nobody is woken when none of its pods is left")
+
+
+def test_an_absence_of_what_is_not_up_is_named(tree, prod, code):
+    rule = presence(prod, "payment")
+    rule["expr"] = rule["expr"].replace(" == 1", "")
+    expect(tree, code, "Rollout payment", "nobody is woken when none of its pods is left")
+
+
+def test_a_gateway_whose_absence_wakes_nobody_is_named(tree, prod, code):
+    presence(prod, "envoy")["expr"] = "vector(0) > 1"
+    expect(tree, code, "prod: nobody is woken when the gateway is gone")
+
+
+def test_a_gateway_that_prometheus_does_not_scrape_is_named(tree, prod, code):
+    selector = prod.named("PodMonitor", "gateway")["spec"]["selector"]
+    selector["matchLabels"]["gateway.envoyproxy.io/owning-gateway-name"] = "eg"
+    expect(tree, code, "prod: nobody is woken when the gateway is gone")
+
+
+def test_the_second_of_two_alerts_with_one_name_is_looked_at(tree, prod, code):
+    del presence(prod, "order")["annotations"]["summary"]
+    expect(tree, code, "NobodyIsScraped", "has no summary")
 
 
 def test_an_alert_of_an_unknown_severity_is_named(tree, prod, code):
