@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import IO
 
 PR_SET_PDEATHSIG = 1
 GROUP_KILL_SECONDS = 5.0
+SESSION_TRIES = 30
 
 
 def spawn(
@@ -41,10 +43,29 @@ def spawn(
         _popen, [str(word) for word in command], environment, folder, user, group, log
     )
     child = _spawner(os.getpid()).submit(start, death_signal, niceness).result()
+    if niceness:
+        make_session_nice(child.pid, niceness)
     if child.stdin is not None:
         with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
             pipe.write(stdin or b"")
     return child
+
+
+def make_session_nice(pid: int, niceness: int) -> None:
+    """
+    Where Linux groups processes by session (sched(7), autogroup) it shares the processor among
+    sessions first, and a process's own niceness counts within its session only.
+    """
+    for _ in range(SESSION_TRIES):
+        try:
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+        except BlockingIOError:
+            # Who is not root may say so ten times a second, all processes together.
+            time.sleep(0.1)
+        except OSError:
+            return
+        else:
+            return
 
 
 def stop(child: subprocess.Popen[bytes], *, how: signal.Signals, seconds: float) -> None:
