@@ -1,9 +1,7 @@
 """One rush from the preparation to the count, and everything measured on the way."""
 
 import json
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -20,6 +18,7 @@ from loadtest.counting import Sold
 from loadtest.edge import Edge
 from loadtest.fairness import Fairness, fairness, line_of
 from loadtest.faults import Chaos, Slowness
+from loadtest.programs import start_program
 from loadtest.scenario import QUIET_DAYS_AHEAD, Choice, Scenario, close_rooms, prepare
 from loadtest.shapes import Shape
 from loadtest.watch import Sample, Watch
@@ -214,21 +213,12 @@ class RunningGenerator:
 
 
 def _start(name: str, assignment: dict, folder: Path) -> RunningGenerator:
-    """
-    The program is `loadtest.<first word of the name>`. It has a session of its own, as each part of
-    a Railgate has: Linux shares the processor among sessions first, and in one all the passengers
-    would get as much as a single service.
-    """
+    """The program is the first word of the name."""
     path = folder / f"{name.replace(' ', '-')}-assignment.json"
     path.write_text(json.dumps(assignment))
-    root = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root)}
     with (folder / f"{name.replace(' ', '-')}.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"loadtest.{name.split(maxsplit=1)[0]}", str(path)],
-            stdout=subprocess.PIPE, stderr=log, env=environment, text=True, cwd=root,
-            start_new_session=True,
-        )  # fmt: skip
+        program = name.split(maxsplit=1)[0]
+        process = start_program(program, path, stdout=subprocess.PIPE, stderr=log)
     running = RunningGenerator(name, process, Path(assignment["result"]), {})
     threading.Thread(target=_listen, args=(running,), daemon=True).start()
     return running

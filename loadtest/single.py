@@ -1,13 +1,12 @@
 """A run of one generator, from the opening to its end, with every process watched."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from ci.town import Town
 
+from loadtest.programs import start_program
 from loadtest.scenario import Scenario
 from loadtest.watch import Watch
 
@@ -34,10 +33,7 @@ def play(
     path.write_text(json.dumps(assignment | more))
     time.sleep(max(0.0, scenario.opens_at - time.time()))
     watching = Watch(town)
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"loadtest.{program}", str(path)],
-        cwd=Path(__file__).parents[1], start_new_session=True,
-    )  # fmt: skip
+    process = start_program(program, path)
     watching.generators = {"generator": process.pid}
     watching.start()
     try:
