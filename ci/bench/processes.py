@@ -2,14 +2,15 @@
 
 import contextlib
 import os
-import subprocess
+import signal
 import sys
 import time
 from dataclasses import dataclass
 
 import httpx
 import psutil
-from ci.town import free_base_port
+
+from railgate import children
 
 
 def cpu_seconds(pid: int) -> float:
@@ -52,24 +53,22 @@ class Floor:
 @contextlib.contextmanager
 def started_floor(niceness: int):
     """
-    As willing to wait for the processor as the service that it is the floor of, and in a session
-    of its own as that is: Linux shares the processor among sessions first, and a floor in the
-    generator's was served a seventh faster.
+    Started as the service that it is the floor of, as nice and in a session of its own: Linux may
+    share the processor among sessions first, and a floor in the generator's was a seventh faster.
     """
-    port = free_base_port()
+    port = children.free_port()
     url, bind = f"http://127.0.0.1:{port}", f"127.0.0.1:{port}"
     settings = {"WEB_BIND": bind, "WEB_WORKERS": str(min(os.cpu_count() or 1, 4))}
-    command = ["nice", "-n", str(niceness), sys.executable, "-m", "gunicorn"]
-    command += ["-c", "python:chassis.gunicorn_conf", "ci.bench.floor:app"]
-    env = os.environ | settings
-    process = subprocess.Popen(command, env=env, start_new_session=True)
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:chassis.gunicorn_conf"]
+    floor = children.spawn(
+        [*command, "ci.bench.floor:app"], environment=os.environ | settings, niceness=niceness
+    )
     try:
         for _ in range(100):
             with contextlib.suppress(httpx.HTTPError):
                 httpx.get(url)
                 break
             time.sleep(0.1)
-        yield Floor(url, process.pid)
+        yield Floor(url, floor.pid)
     finally:
-        process.terminate()
-        process.wait(30)
+        children.stop(floor, how=signal.SIGTERM, seconds=30)
