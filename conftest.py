@@ -7,6 +7,7 @@ that share something that is dear to make run in one process.
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from chassis.batches import flush_batches
 pytest_plugins = ["chassis.testing"]
 # Two whole Railgates; the plans of every environment.
 TOGETHER = ("ci/journeys/", "ci/manifests/tests/test_smoke.py", "ci/infrastructure/tests/")
+MINUTE_SECONDS, COUNTED_WITHIN_SECONDS = 60, 6
 _stack = contextlib.ExitStack()
 
 
@@ -57,6 +59,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def _lines_of_requests_are_written_within_their_test() -> Iterator[None]:
     yield
     flush_batches()
+
+
+@pytest.fixture
+def whole_window() -> None:
+    """
+    A throttle counts by the clock's windows, all of which end with a minute: what a test counts
+    within seconds shall fall into one.
+    """
+    left = MINUTE_SECONDS - time.time() % MINUTE_SECONDS
+    if left < COUNTED_WITHIN_SECONDS:
+        time.sleep(left)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -104,6 +104,7 @@ def test_asking_again_with_the_same_id_sends_no_second_mail(ask, mailbox, delive
     assert ask("somebody@example.org", reset_id).json["code"] == "id_reused"
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_a_mailbox_gets_five_an_hour_and_registrations_count_apart(api, ask):
     answers = [ask("flooded@example.org") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [202] * 5 + [429]

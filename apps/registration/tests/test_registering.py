@@ -197,6 +197,7 @@ def test_of_parallel_wishes_for_another_code_one_is_granted(app, api, pending, m
     assert len(mailbox.mails) == 2
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_a_mailbox_gets_five_codes_an_hour_whoever_asks(api):
     answers = [
         api.call(
@@ -211,6 +212,7 @@ def test_a_mailbox_gets_five_codes_an_hour_whoever_asks(api):
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 3601
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_one_address_cannot_ask_for_everybodys_codes(api, changed_settings):
     changed_settings(codes_per_address_hour=2)
     assert [api.register().status_code for _ in range(3)] == [201, 201, 429]
@@ -223,6 +225,7 @@ def test_one_address_cannot_ask_for_everybodys_codes(api, changed_settings):
     assert elsewhere.status_code == 201
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_limits_hold_without_redis(app, api, monkeypatch):
     from chassis.cache import SoftRedis, Throttle
 

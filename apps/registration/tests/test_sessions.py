@@ -105,6 +105,7 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(api, open_account)
     assert slow < 3 * quick
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_passwords_cannot_be_tried_at_will_for_one_account(api, open_account, changed_settings):
     changed_settings(sign_ins_per_account=3)
     email = open_account()["email"]
@@ -114,6 +115,7 @@ def test_passwords_cannot_be_tried_at_will_for_one_account(api, open_account, ch
     assert [api.sign_in("nobody@example.org").status_code for _ in range(4)] == [401] * 3 + [429]
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_guessing_from_one_machine_does_not_shut_the_owner_out(api, open_account, changed_settings):
     changed_settings(sign_ins_per_account_and_address=2)
     email, elsewhere = open_account()["email"], {"X-Forwarded-For": "203.0.113.5"}
@@ -122,6 +124,7 @@ def test_guessing_from_one_machine_does_not_shut_the_owner_out(api, open_account
     assert api.sign_in(email).status_code == 201
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_passwords_cannot_be_tried_at_will_from_one_address(api, changed_settings):
     changed_settings(sign_ins_per_address=2)
     answers = [api.sign_in(f"nobody{number}@example.org") for number in range(3)]

@@ -186,6 +186,7 @@ def test_the_pass_follows_what_was_published_at_once(
     assert person.ask_in(window_id, place).status_code == 201
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_one_account_cannot_ask_without_end(somebody, new_window, with_settings):
     with_settings(joins_per_account_minute=3, admissions_per_account_minute=3)
     window_id, person = new_window(), somebody()
@@ -198,6 +199,7 @@ def test_one_account_cannot_ask_without_end(somebody, new_window, with_settings)
     assert somebody().take_place(window_id).status_code == 201
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_one_address_cannot_ask_without_end(somebody, new_window, with_settings):
     with_settings(requests_per_address_minute=3)
     window_id = new_window()

@@ -75,6 +75,7 @@ def test_no_token_no_window_and_no_more_time_are_said_in_the_same_words(ask, new
         assert short[0] == status
 
 
+@pytest.mark.usefixtures("whole_window")
 def test_the_limit_is_the_same(ask, with_settings, new_window):
     with_settings(joins_per_account_minute=3)
     window_id, headers = new_window(), signed_in()
